@@ -1,0 +1,124 @@
+import type { Incoming, Outgoing } from "./message.ts";
+
+/**
+ * A broker, as Warren needs it. Two exist, `embedded` and `rabbitmq`; `transportConformance` in `warren/testing`
+ * is the suite that a third has to pass. A transport owns its connections: it reconnects by itself, declares again
+ * what was declared, and consumes again what was consumed.
+ */
+export interface Transport {
+  /** `"rabbitmq"`, `"embedded"`, … for logs and metrics. */
+  readonly name: string;
+
+  /**
+   * Makes exchanges, queues and bindings exist, connecting first where necessary. Idempotent. What was declared is
+   * remembered and declared again after a reconnect.
+   * @throws Fault UNAVAILABLE when no broker answers in time; Error when the broker has one of that name with other arguments
+   */
+  declare(topology: Topology): Promise<void>;
+
+  /**
+   * Resolves when the broker has taken responsibility: written to disk where message and queue are durable. Publishes
+   * are pipelined, with a bounded number unconfirmed; after a lost connection the unconfirmed ones are published again
+   * under the same message id, so a message may arrive twice and never not at all.
+   * @throws Fault UNROUTABLE (mandatory, and no queue took it), UNAVAILABLE (not confirmed in time), OVERLOADED (too
+   * many wait already), TOO_LARGE
+   */
+  publish(message: Outgoing): Promise<void>;
+
+  /**
+   * Hands the message over without waiting for the broker: for calls and replies, whose deadline covers a loss.
+   * `returned` is called at most once, when the message is mandatory and no queue took it.
+   * @returns false when it was not handed over since the broker is away or takes nothing; see `watch`
+   * @throws Fault TOO_LARGE
+   */
+  send(message: Outgoing, returned?: () => void): boolean;
+
+  /**
+   * Delivers messages of a declared queue until stopped, at most `prefetch` of them unsettled. Each is settled on the
+   * channel it came from, by what the handler returns; one whose channel is gone is settled by the broker's redelivery.
+   * A handler that throws counts as `"reject"`. Resolves once the broker has attached the consumer.
+   */
+  consume(queue: string, handle: Handle, options: ConsumeOptions): Promise<Consumer>;
+
+  /**
+   * Opens the address that replies to this process go to. It changes when the consuming connection was lost:
+   * replies to the old one are lost with it.
+   */
+  replies(handle: (message: Incoming) => void): Promise<Replies>;
+
+  /** What a queue holds now; `undefined` where nobody declared it. */
+  inspect(queue: string): Promise<QueueState | undefined>;
+
+  readonly state: TransportState;
+  /** Calls back on every change of `state`. @returns stops watching */
+  watch(changed: (state: TransportState) => void): () => void;
+
+  /** Waits up to `drainMs` for publishes under way to be confirmed, then closes. Idempotent. Consumers are to be stopped first. */
+  close(options: { readonly drainMs: number }): Promise<void>;
+}
+
+/** `ack`: done. `requeue`: give it back to its queue, at once. `reject`: to the queue's dead-letter exchange, or dropped where it has none. */
+export type Disposition = "ack" | "requeue" | "reject";
+
+export type Handle = (message: Incoming) => Disposition | Promise<Disposition>;
+
+export interface ConsumeOptions {
+  /** How many messages may be unsettled at once: the handler's concurrency. A whole number from 1 to 2,000. */
+  readonly prefetch: number;
+}
+
+export interface Consumer {
+  /** Takes no further message; resolves when those under way are settled. Idempotent. */
+  stop(): Promise<void>;
+}
+
+export interface Replies {
+  /** What to put in `replyTo` now. */
+  readonly address: string;
+}
+
+export interface QueueState {
+  /** Ready to be delivered. */
+  readonly messages: number;
+  readonly consumers: number;
+}
+
+export interface TransportState {
+  /** Messages can be sent: connected, and not blocked by an alarm of the broker. */
+  readonly publishing: boolean;
+  /** Every consumer is attached: messages arrive. */
+  readonly consuming: boolean;
+  /** Why not, in words, where one of the two is false. */
+  readonly reason?: string | undefined;
+}
+
+export interface Topology {
+  readonly exchanges?: readonly Exchange[];
+  readonly queues?: readonly Queue[];
+  readonly bindings?: readonly Binding[];
+}
+
+/** Exchanges are durable. */
+export interface Exchange {
+  readonly name: string;
+  readonly type: "direct" | "topic" | "fanout";
+}
+
+export interface Queue {
+  readonly name: string;
+  /** `quorum`: replicated, for what must not be lost. `classic`: for calls, whose caller notices a loss. */
+  readonly type: "quorum" | "classic";
+  /** `durable`: stays until deleted. `connection`: only this transport may use it, and it goes when its connection does. */
+  readonly lifetime: "durable" | "connection";
+  /** Where rejected and expired messages go, instead of being dropped. Without a key they keep their own. */
+  readonly deadLetter?: { readonly exchange: string; readonly key?: string };
+  /** How long a message may wait in it, in milliseconds. */
+  readonly messageTtlMs?: number;
+}
+
+export interface Binding {
+  readonly queue: string;
+  readonly exchange: string;
+  /** For topic exchanges with `*` (one word) and `#` (any number of words). */
+  readonly key: string;
+}
