@@ -1,0 +1,97 @@
+import type { AnyContract, Event } from "./contract/contract.ts";
+import type { Method } from "./contract/method.ts";
+import type { Random } from "./id.ts";
+import type { Logger } from "./log.ts";
+import type { Principal } from "./principal.ts";
+import type { Call, CallOptions, Client, EveryClient, FaultOf } from "./rpc/client.ts";
+import type { CallMiddleware } from "./rpc/interceptor.ts";
+import type { Context } from "./service/context.ts";
+import type { Middleware } from "./service/middleware.ts";
+import type { Service } from "./service/service.ts";
+import type { Clock } from "./time.ts";
+import type { Transport } from "./transport.ts";
+
+export interface AppOptions {
+  readonly transport: Transport;
+  /** What runs in this process. Splitting or merging processes changes only this list. */
+  readonly services?: readonly Service<any>[];
+  /** Further contracts that this process knows without running them: a gateway makes routes of them. */
+  readonly contracts?: readonly AnyContract[];
+  /** Around every handler of every service. */
+  readonly use?: readonly Middleware[];
+  /** Around every call this process makes. */
+  readonly outgoing?: readonly CallMiddleware[];
+  /** @default pino to standard output */
+  readonly log?: Logger;
+  /** How long `stop` waits for work under way, in milliseconds. @default 10_000 */
+  readonly drainMs?: number;
+  readonly limits?: Partial<Limits>;
+  readonly clock?: Clock;
+  readonly random?: Random;
+}
+
+export interface Limits {
+  /** Calls waiting for an answer; beyond it a call fails with OVERLOADED. @default 10_000 */
+  readonly calls: number;
+  /** Bytes of an encoded message; beyond it TOO_LARGE. @default 16 MiB, what RabbitMQ 4 takes */
+  readonly messageBytes: number;
+}
+
+export interface EmitOptions {
+  /** On whose behalf. */
+  readonly principal?: Principal;
+}
+
+export interface Subscription {
+  /** Takes no further event; resolves when those under way are done. */
+  stop(): Promise<void>;
+}
+
+export interface Health {
+  /** Whether work can be done: started, connected, every consumer attached. */
+  readonly ready: boolean;
+  /** Why not, in words. */
+  readonly reason?: string | undefined;
+}
+
+/** One process: its transport, the services it runs and the clients it hands out. Made by `app`. */
+export interface App extends AsyncDisposable {
+  /** The id of this process, and of the one instance of each service in it. */
+  readonly instance: string;
+  /** The contracts of `services` and `contracts`, each once. */
+  readonly contracts: readonly AnyContract[];
+  readonly log: Logger;
+  readonly clock: Clock;
+
+  /** A typed client; any instance of the service may answer. Usable once the app has started. */
+  client<C extends AnyContract>(contract: C): Client<C>;
+  /** A client whose calls go to every running instance. */
+  every<C extends AnyContract>(contract: C): EveryClient<C>;
+  /** Calls a method that is known only at run time, by its contract's value. What a client does, without the types of one. */
+  call<M extends Method>(method: M, input: unknown, options?: CallOptions): Call<MethodOutput<M>, MethodFaults<M>>;
+  /**
+   * Publishes an event. Resolves when the broker has it on the way to every subscribing service.
+   * @throws Fault INVALID_EVENT, UNAVAILABLE, OVERLOADED, TOO_LARGE
+   */
+  emit<E extends Event>(event: E, data: E extends Event<any, infer I, any> ? I : never, options?: EmitOptions): Promise<void>;
+  /**
+   * Hears an event in this process as long as it runs, beside whatever services do on it: for pushing to clients that
+   * are connected here. Nothing is kept while this process is away, and a handler that fails is only logged.
+   */
+  subscribe<E extends Event>(
+    event: E,
+    handle: (data: E extends Event<any, any, infer O> ? O : never, context: Context) => unknown,
+  ): Promise<Subscription>;
+
+  /**
+   * Connects, declares, consumes. Resolves when every service of this process takes messages.
+   * @throws Fault UNAVAILABLE when no broker answers in time
+   */
+  start(): Promise<void>;
+  /** Takes no more work, finishes what runs within `drainMs`, then disconnects. Idempotent. */
+  stop(options?: { readonly drainMs?: number }): Promise<void>;
+  health(): Health;
+}
+
+export type MethodOutput<M> = M extends Method<any, any, { readonly out: infer O }, any> ? O : never;
+export type MethodFaults<M> = M extends Method<any, any, any, infer E> ? FaultOf<E> : never;

@@ -1,0 +1,51 @@
+import type { AnyContract, Event } from "../contract/contract.ts";
+import type { ErrorIn, ErrorOut } from "../contract/method.ts";
+import type { Fault } from "../fault.ts";
+import type { Logger } from "../log.ts";
+import type { Principal } from "../principal.ts";
+import type { Client } from "../rpc/client.ts";
+
+/** What is being done: a method that was called, or an event that is reacted to. */
+export interface Operation {
+  readonly kind: "method" | "event";
+  /** `<service>.<method>` or `<service>.<event>`. */
+  readonly id: string;
+  /** The service doing it. */
+  readonly service: string;
+}
+
+/** What a handler is told beside its input. */
+export interface Context {
+  readonly operation: Operation;
+  /** The same for every delivery and retry of one message. */
+  readonly messageId: string;
+  /** Shared by all messages that one original request or event caused. */
+  readonly conversation: string;
+  /** 1 the first time. */
+  readonly attempt: number;
+  /** Milliseconds since the epoch after which nobody waits for the answer; `undefined` for events. */
+  readonly deadline: number | undefined;
+  readonly principal: Principal | undefined;
+  /** Aborted when the deadline passes or when the app stops and its drain time is over. */
+  readonly signal: AbortSignal;
+  /** The instance that runs this. */
+  readonly instance: string;
+  /** Carries the message id and the conversation. */
+  readonly log: Logger;
+}
+
+export type Uses = Readonly<Record<string, AnyContract>>;
+
+/** Typed clients, one per contract in `uses`; deadline, conversation and principal travel with their calls. */
+export type Clients<U> = { readonly [K in keyof U]: Client<U[K]> };
+
+/** Publishers, one per event of the service's own contract. Each resolves when the broker has the event. */
+export type Emit<C extends AnyContract> = {
+  readonly [K in keyof C["events"]]: C["events"][K] extends Event<any, infer I, any> ? (event: I) => Promise<void> : never;
+};
+
+/** Makers of the method's declared faults, to be thrown. */
+export type Raise<E> = { readonly [C in keyof E & string]: (...data: Data<ErrorIn<E[C]>>) => Fault<C, ErrorOut<E[C]>> };
+type Data<T> = [T] extends [void] ? [] : [data: T];
+
+export type HandlerContext<C extends AnyContract, U> = Context & { readonly call: Clients<U>; readonly emit: Emit<C> };

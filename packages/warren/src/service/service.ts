@@ -1,0 +1,94 @@
+import type { AnyContract, Event } from "../contract/contract.ts";
+import type { Method } from "../contract/method.ts";
+import type { RetryPolicy } from "../retry/policy.ts";
+import type { HandlerContext, Raise, Uses } from "./context.ts";
+import type { Middleware } from "./middleware.ts";
+
+/** One function per method of the contract. What it returns is validated; what it throws becomes a fault. */
+export type Handlers<C extends AnyContract, U> = {
+  readonly [K in keyof C["methods"]]: C["methods"][K] extends Method<any, infer I, infer O, infer E>
+    ? (input: Side<I, "out">, context: HandlerContext<C, U> & { readonly fail: Raise<E> }) => Result<Side<O, "in">>
+    : never;
+};
+type Side<T, K extends "in" | "out"> = T extends Readonly<Record<K, infer V>> ? V : never;
+type Result<T> = Promise<T> | T;
+
+type EventsOf<C> = C extends AnyContract ? C["events"][keyof C["events"]] : never;
+type Known<C, U> = EventsOf<C> | EventsOf<U[keyof U]>;
+type EventTable<C, U> = {
+  [E in Known<C, U> as E extends Event<infer N, any, any> ? N : never]: E extends Event<any, any, infer O> ? O : never;
+};
+
+/** What a service does on an event, at least once per message. */
+export type Reaction<E, X> = ((event: E, context: X) => unknown) | ReactionOptions<E, X>;
+
+export interface ReactionOptions<E, X> {
+  readonly run: (event: E, context: X) => unknown;
+  /** `group`: one instance of the service gets each event. `every-instance`: each running instance does; those that are down miss it. @default "group" */
+  readonly to?: "group" | "every-instance";
+  /** When it fails. @default the service's `retry` */
+  readonly retry?: RetryPolicy;
+}
+
+export type Reactions<C extends AnyContract, U> = {
+  readonly [N in keyof EventTable<C, U>]?: Reaction<EventTable<C, U>[N], HandlerContext<C, U>>;
+};
+
+export interface ServiceDefinition<C extends AnyContract, U extends Uses> {
+  /** Contracts that this service calls or listens to: `context.call.<name>`, and the names that `on` may have. */
+  readonly uses?: U;
+  readonly methods: Handlers<C, U>;
+  readonly on?: Reactions<C, U>;
+  /** Around every handler of this service, within the app's own. */
+  readonly use?: readonly Middleware[];
+  /** How many messages one instance works on at once, calls and events each. From 1 to 2,000. @default 100 */
+  readonly concurrency?: number;
+  /** What happens when a reaction fails. @default five tries over about a minute, then a dead letter */
+  readonly retry?: RetryPolicy;
+}
+
+/** An implementation of a contract, to be given to `app`. */
+export interface Service<C extends AnyContract = AnyContract> {
+  readonly kind: "service";
+  readonly contract: C;
+  readonly definition: ServiceDefinition<any, any>;
+}
+
+export const defaultConcurrency = 100;
+
+/**
+ * Implements a contract. Nothing runs until the service is given to `app`.
+ * @throws TypeError where a method has no handler, a handler no method, or an event in `on` is not in `uses`
+ */
+export function service<C extends AnyContract, const U extends Uses = {}>(
+  contract: C,
+  definition: ServiceDefinition<C, U>,
+): Service<C> {
+  checkMethods(contract, definition.methods);
+  checkReactions(contract, definition);
+  const { concurrency = defaultConcurrency } = definition;
+  if (!Number.isInteger(concurrency) || concurrency < 1 || concurrency > 2_000)
+    throw new TypeError(`Service "${contract.name}": concurrency is ${concurrency}; use a whole number from 1 to 2,000.`);
+  return { kind: "service", contract, definition };
+}
+
+function checkMethods(contract: AnyContract, handlers: Readonly<Record<string, unknown>>): void {
+  for (const name of Object.keys(contract.methods))
+    if (typeof handlers[name] !== "function")
+      throw new TypeError(`Service "${contract.name}" has no handler for its method "${name}".`);
+  for (const name of Object.keys(handlers))
+    if (!Object.hasOwn(contract.methods, name))
+      throw new TypeError(`Service "${contract.name}" has a handler "${name}" that its contract does not name.`);
+}
+
+function checkReactions(contract: AnyContract, { uses, on }: ServiceDefinition<any, any>): void {
+  const known = eventsById([contract, ...Object.values((uses ?? {}) as Uses)]);
+  for (const id of Object.keys(on ?? {}))
+    if (!known.has(id))
+      throw new TypeError(`Service "${contract.name}" listens to "${id}", an event of no contract in its "uses".`);
+}
+
+/** The events of some contracts by their ids. */
+export function eventsById(contracts: readonly AnyContract[]): Map<string, Event> {
+  return new Map(contracts.flatMap((contract) => Object.values(contract.events as Record<string, Event>).map((e) => [e.id, e])));
+}
