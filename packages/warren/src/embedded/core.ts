@@ -1,0 +1,260 @@
+import { Fault } from "../fault.ts";
+import { type Logger, silent } from "../log.ts";
+import type { Incoming, Outgoing } from "../message.ts";
+import { type Clock, systemClock } from "../time.ts";
+import type { Binding, Exchange, Queue } from "../transport.ts";
+import { type LiveExchange, liveExchange } from "./exchange.ts";
+import { LiveQueue, type QueueHost } from "./queue.ts";
+import { nowhere, received, type Stored, stored } from "./stored.ts";
+import { turns } from "./turns.ts";
+
+export interface BrokerOptions {
+  /** @default the machine's own */
+  readonly clock?: Clock | undefined;
+  /** Told of handlers that throw, and of messages that go nowhere. @default silent */
+  readonly log?: Logger | undefined;
+  /** The largest body, in bytes. @default 16 MiB, as on RabbitMQ 4 */
+  readonly maxMessageBytes?: number | undefined;
+  /** What all messages in all queues may take together, in bytes. @default 512 MiB */
+  readonly maxQueueBytes?: number | undefined;
+}
+
+/** A transport's connection, as the broker sees it. It is the owner of its `lifetime: "connection"` queues. */
+export interface Peer {
+  /** The connection breaks, and comes back after `downMs` milliseconds, or soon. */
+  lose(downMs: number | undefined): void;
+  /** The broker's memory ran full, or has room again. */
+  pressed(full: boolean): void;
+}
+
+/** Below this part of its memory a broker that was full takes messages again. */
+const relief = 0.8;
+
+/** Exchanges, queues and what is in them. Knows nothing of reconnecting: that is the transport's side. */
+export class Core implements QueueHost {
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly maxMessageBytes: number;
+  readonly maxQueueBytes: number;
+  readonly schedule: (queue: LiveQueue) => void;
+  /** Runs `run` after the code at hand. */
+  readonly call: (run: () => void) => void;
+  readonly #exchanges = new Map<string, LiveExchange>();
+  readonly #queues = new Map<string, LiveQueue>();
+  readonly #peers = new Set<Peer>();
+  #bytes = 0;
+  #full: boolean = false;
+  #addresses = 0;
+
+  constructor(options: BrokerOptions) {
+    this.clock = options.clock ?? systemClock;
+    this.log = options.log ?? silent;
+    this.maxMessageBytes = options.maxMessageBytes ?? 16 * 2 ** 20;
+    this.maxQueueBytes = options.maxQueueBytes ?? 512 * 2 ** 20;
+    const { schedule, call } = turns(this.clock, this.log);
+    this.schedule = schedule;
+    this.call = call;
+  }
+
+  get awake(): boolean {
+    return this.#peers.size > 0;
+  }
+
+  get full(): boolean {
+    return this.#full;
+  }
+
+  connect(peer: Peer): void {
+    this.#peers.add(peer);
+    if (this.#peers.size === 1) for (const queue of this.#queues.values()) this.schedule(queue);
+  }
+
+  /** Takes the peer's own queues with it. Its consumers are to be dropped before. */
+  disconnect(peer: Peer): void {
+    for (const queue of this.#queues.values()) if (queue.owner === peer) this.#delete(queue);
+    this.#peers.delete(peer);
+    if (!this.awake) for (const queue of this.#queues.values()) queue.sleep();
+  }
+
+  declareExchange(exchange: Exchange): void {
+    refuseReserved("exchange", exchange.name);
+    const there = this.#exchanges.get(exchange.name);
+    if (there === undefined) this.#exchanges.set(exchange.name, liveExchange(exchange));
+    else if (there.definition.type !== exchange.type) {
+      throw new Error(
+        `The exchange "${exchange.name}" exists with type ${there.definition.type}, not ${exchange.type}. ` +
+          "Give one of the two another name.",
+      );
+    }
+  }
+
+  declareQueue(queue: Queue, peer: Peer): LiveQueue {
+    refuseReserved("queue", queue.name);
+    const there = this.#queues.get(queue.name);
+    if (there === undefined) {
+      const live = new LiveQueue(queue, queue.lifetime === "connection" ? peer : undefined, this);
+      this.#queues.set(queue.name, live);
+      return live;
+    }
+    refuseLocked(there, peer);
+    const [was, is] = [described(there.definition), described(queue)];
+    if (was !== is) {
+      throw new Error(
+        `The queue "${queue.name}" exists with other properties: ${was}, not ${is}. ` +
+          "Delete it once it is empty, or give one of the two another name.",
+      );
+    }
+    return there;
+  }
+
+  bind(binding: Binding, peer: Peer): void {
+    const { exchange, queue, key } = binding;
+    const from = this.#exchanges.get(exchange);
+    if (from === undefined) {
+      throw new Error(`Cannot bind queue "${queue}" to exchange "${exchange}": declare the exchange first.`);
+    }
+    const to = this.#queues.get(queue);
+    if (to === undefined) {
+      throw new Error(`Cannot bind queue "${queue}" to exchange "${exchange}": declare the queue first.`);
+    }
+    refuseLocked(to, peer);
+    from.bind(to, key);
+  }
+
+  /** The queue, for one who may use it. */
+  queue(name: string, peer: Peer): LiveQueue | undefined {
+    const queue = this.#queues.get(name);
+    if (queue !== undefined) refuseLocked(queue, peer);
+    return queue;
+  }
+
+  /** A queue for replies to `peer`, under a name that was never used before. */
+  replyQueue(peer: Peer): LiveQueue {
+    const name = `embedded.replies.${++this.#addresses}`;
+    return this.declareQueue({ name, type: "classic", lifetime: "connection" }, peer);
+  }
+
+  /**
+   * Puts a copy of the message into every queue it is routed to.
+   * @returns whether there was one
+   * @throws Fault TOO_LARGE, OVERLOADED
+   */
+  publish(message: Outgoing): boolean {
+    const size = message.body.byteLength;
+    if (size > this.maxMessageBytes) {
+      throw new Fault("TOO_LARGE", { bytes: size, maxBytes: this.maxMessageBytes });
+    }
+    if (this.#bytes >= this.maxQueueBytes) this.#refuse();
+    return this.#route(message, message.exchange, message.key, nowhere);
+  }
+
+  release(message: Stored): void {
+    this.#bytes -= message.bytes;
+    if (this.#full && this.#bytes < this.maxQueueBytes * relief) this.#press(false);
+  }
+
+  bury(queue: LiveQueue, message: Stored, reason: "expired" | "rejected"): void {
+    this.release(message);
+    const { deadLetter, name } = queue.definition;
+    if (deadLetter === undefined) return;
+    const dead = died(message.message, name, deadLetter, reason);
+    // A message that expires in a circle of queues with nobody ever rejecting it would go round for ever.
+    const expiredIn = reason === "expired" ? [...message.expiredIn, name] : nowhere;
+    if (this.#route(dead, dead.exchange, dead.key, expiredIn)) return;
+    this.log.warn(
+      { queue: name, exchange: dead.exchange, key: dead.key, reason },
+      "a dead letter reached no queue",
+    );
+  }
+
+  #route(message: Outgoing | Incoming, exchange: string, key: string, expiredIn: readonly string[]): boolean {
+    if (exchange === "") {
+      const queue = this.#queues.get(key);
+      return queue !== undefined && this.#enqueue(queue, message, expiredIn);
+    }
+    const found = this.#exchanges.get(exchange);
+    if (found === undefined) {
+      this.log.warn({ exchange, key }, "a message was sent to an exchange that nobody declared");
+      return false;
+    }
+    let routed = false;
+    for (const queue of found.route(key)) routed = this.#enqueue(queue, message, expiredIn) || routed;
+    return routed;
+  }
+
+  #enqueue(queue: LiveQueue, message: Outgoing | Incoming, expiredIn: readonly string[]): boolean {
+    if (expiredIn.length > 0 && expiredIn.includes(queue.definition.name)) return false;
+    const copy = stored(received(message), expiredIn);
+    this.#bytes += copy.bytes;
+    queue.enqueue(copy);
+    return true;
+  }
+
+  #delete(queue: LiveQueue): void {
+    this.#queues.delete(queue.definition.name);
+    for (const exchange of this.#exchanges.values()) exchange.unbind(queue);
+    queue.delete();
+  }
+
+  #refuse(): never {
+    if (!this.#full) this.#press(true);
+    throw new Fault(
+      "OVERLOADED",
+      { limit: this.maxQueueBytes },
+      {
+        message: `The embedded broker's queues hold ${this.maxQueueBytes} bytes, its limit (maxQueueBytes).`,
+      },
+    );
+  }
+
+  #press(full: boolean): void {
+    this.#full = full;
+    for (const peer of this.#peers) peer.pressed(full);
+  }
+}
+
+/** The message as its queue's dead-letter exchange gets it, with the same headers that RabbitMQ adds. */
+function died(
+  message: Incoming,
+  queue: string,
+  to: NonNullable<Queue["deadLetter"]>,
+  reason: "expired" | "rejected",
+): Incoming {
+  return {
+    ...message,
+    exchange: to.exchange,
+    key: to.key ?? message.key,
+    redelivered: false,
+    // It would only expire again.
+    expirationMs: undefined,
+    headers: {
+      "x-first-death-exchange": message.exchange,
+      "x-first-death-queue": queue,
+      "x-first-death-reason": reason,
+      ...message.headers,
+    },
+  };
+}
+
+function refuseReserved(kind: string, name: string): void {
+  if (name !== "" && !name.startsWith("amq.")) return;
+  throw new Error(
+    `The ${kind} name "${name}" belongs to the broker. Choose one that does not begin with "amq.".`,
+  );
+}
+
+function refuseLocked(queue: LiveQueue, peer: Peer): void {
+  if (queue.owner === undefined || queue.owner === peer) return;
+  throw new Error(
+    `The queue "${queue.definition.name}" belongs to another connection, which alone may use it ("connection" lifetime).`,
+  );
+}
+
+/** The properties that two declarations of one queue must agree on. */
+function described(queue: Queue): string {
+  const { type, lifetime, deadLetter, messageTtlMs } = queue;
+  const letters = deadLetter
+    ? `dead letters to "${deadLetter.exchange}" ${deadLetter.key ?? "(own key)"}`
+    : "no dead letters";
+  return `${type}, ${lifetime}, ${letters}, ${messageTtlMs === undefined ? "no TTL" : `TTL ${messageTtlMs} ms`}`;
+}

@@ -1,0 +1,177 @@
+import type { Clock, Timer } from "../time.ts";
+import type { Disposition, Queue, QueueState } from "../transport.ts";
+import { Deque } from "./deque.ts";
+import { atOnce, never, type Stored } from "./stored.ts";
+
+/** Who takes messages from a queue. */
+export interface Taker {
+  /** How many more it would take now. */
+  free(): number;
+  take(message: Stored): void;
+}
+
+/** What a queue needs of its broker. */
+export interface QueueHost {
+  readonly clock: Clock;
+  /** False while nobody is connected. Nothing is timed then, so that an idle broker keeps no process alive. */
+  readonly awake: boolean;
+  /** Calls `dispatch` soon. */
+  schedule(queue: LiveQueue): void;
+  /** The message is gone for good. */
+  release(message: Stored): void;
+  /** The message leaves its queue for where the queue sends its dead letters, if anywhere. */
+  bury(queue: LiveQueue, message: Stored, reason: "expired" | "rejected"): void;
+}
+
+/** How many messages one queue hands out before others have their turn and the process sees to its sockets. */
+const maxPerTurn = 256;
+
+/** A queue with its messages and takers. */
+export class LiveQueue {
+  readonly definition: Queue;
+  /** The connection it belongs to, where its lifetime is one. */
+  readonly owner: object | undefined;
+  /** A dispatch is due. The broker's to change. */
+  scheduled = false;
+  readonly #host: QueueHost;
+  readonly #ready = new Deque<Stored>();
+  readonly #takers: Taker[] = [];
+  #turn = 0;
+  #places = 0;
+  #gone: boolean = false;
+  #timer: Timer | undefined;
+  #timerAt = 0;
+
+  constructor(definition: Queue, owner: object | undefined, host: QueueHost) {
+    this.definition = definition;
+    this.owner = owner;
+    this.#host = host;
+  }
+
+  get state(): QueueState {
+    return { messages: this.#ready.length, consumers: this.#takers.length };
+  }
+
+  add(taker: Taker): void {
+    this.#takers.push(taker);
+    this.#host.schedule(this);
+  }
+
+  remove(taker: Taker): void {
+    const index = this.#takers.indexOf(taker);
+    if (index < 0) return;
+    this.#takers.splice(index, 1);
+    if (index < this.#turn) this.#turn--;
+  }
+
+  enqueue(message: Stored): void {
+    message.place = ++this.#places;
+    const own = message.message.expirationMs;
+    const ours = this.definition.messageTtlMs;
+    const ttlMs = own === undefined || (ours !== undefined && ours < own) ? ours : own;
+    if (ttlMs === 0) message.expiresAt = this.#ready.length < this.#free() ? atOnce : this.#host.clock.now();
+    else message.expiresAt = ttlMs === undefined ? never : this.#host.clock.now() + ttlMs;
+    this.#ready.push(message);
+    this.#host.schedule(this);
+  }
+
+  settle(message: Stored, disposition: Disposition): void {
+    if (disposition === "requeue") this.giveBack(message);
+    else if (disposition === "reject") this.#host.bury(this, message, "rejected");
+    else this.#host.release(message);
+    if (this.#ready.length > 0) this.#host.schedule(this);
+  }
+
+  /** Puts an unsettled message back to its place, as redelivered. */
+  giveBack(message: Stored): void {
+    if (this.#gone) {
+      this.#host.release(message);
+      return;
+    }
+    message.message = { ...message.message, redelivered: true };
+    if (message.expiresAt === atOnce) message.expiresAt = this.#host.clock.now();
+    // Only messages that were given back as well can stand before it, so this moves a prefetch's worth at most.
+    const before: Stored[] = [];
+    for (let head = this.#ready.peek(); head && head.place < message.place; head = this.#ready.peek()) {
+      before.push(head);
+      this.#ready.shift();
+    }
+    this.#ready.unshift(message);
+    for (const head of before.reverse()) this.#ready.unshift(head);
+    this.#host.schedule(this);
+  }
+
+  /** Hands out what is ready to who is free, and drops what waited too long. Never called while a sender is at work. */
+  dispatch(): void {
+    for (let left = maxPerTurn; ; left--) {
+      const message = this.#head(false);
+      if (message === undefined) return;
+      if (left === 0) {
+        this.#host.schedule(this);
+        return;
+      }
+      const taker = this.#nextTaker();
+      if (taker === undefined) break;
+      this.#ready.shift();
+      taker.take(message);
+    }
+    const waiting = this.#head(true);
+    if (waiting !== undefined && waiting.expiresAt !== never) this.#wakeAt(waiting.expiresAt);
+  }
+
+  /** Stops timing; `dispatch` starts it again. */
+  sleep(): void {
+    this.#timer?.cancel();
+    this.#timer = undefined;
+  }
+
+  /** Drops everything; what is unsettled is dropped when it comes back. */
+  delete(): void {
+    this.#gone = true;
+    this.sleep();
+    this.#takers.length = 0;
+    for (let head = this.#ready.shift(); head; head = this.#ready.shift()) this.#host.release(head);
+  }
+
+  #free(): number {
+    let free = 0;
+    for (const taker of this.#takers) free += taker.free();
+    return free;
+  }
+
+  /** The first message whose time is not over. Like RabbitMQ's, a queue drops a message when it has reached the head. */
+  #head(nobodyTakes: boolean): Stored | undefined {
+    for (;;) {
+      const head = this.#ready.peek();
+      if (head === undefined || head.expiresAt === never) return head;
+      const over = head.expiresAt === atOnce ? nobodyTakes : head.expiresAt <= this.#host.clock.now();
+      if (!over) return head;
+      this.#ready.shift();
+      this.#host.bury(this, head, "expired");
+    }
+  }
+
+  /** The takers in turn, without those who have their hands full. */
+  #nextTaker(): Taker | undefined {
+    for (let i = this.#takers.length; i > 0; i--) {
+      if (this.#turn >= this.#takers.length) this.#turn = 0;
+      const taker = this.#takers[this.#turn++];
+      if (taker !== undefined && taker.free() > 0) return taker;
+    }
+    return undefined;
+  }
+
+  /**
+   * One timer for the head of a queue that does not drain. It is left to run when the head changes to one that
+   * expires later, so that calls, all of which expire, cost no timers while they flow.
+   */
+  #wakeAt(time: number): void {
+    if (!this.#host.awake || (this.#timer !== undefined && this.#timerAt <= time)) return;
+    this.#timer?.cancel();
+    this.#timerAt = time;
+    this.#timer = this.#host.clock.after(time - this.#host.clock.now(), () => {
+      this.#timer = undefined;
+      this.dispatch();
+    });
+  }
+}

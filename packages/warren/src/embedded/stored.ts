@@ -1,0 +1,50 @@
+import type { Incoming, Outgoing } from "../message.ts";
+
+/** A message in a queue, or in the hands of a consumer of that queue. */
+export interface Stored {
+  /** What a handler gets to see. Replaced, never changed: a handler may still hold the one it was given. */
+  message: Incoming;
+  /** Its place among all messages that ever entered the queue, so that one given back returns to where it was. */
+  place: number;
+  /** Milliseconds since the Unix epoch; 0 is never, `atOnce` is unless a consumer takes it now. */
+  expiresAt: number;
+  /** What it counts towards the broker's limit. */
+  readonly bytes: number;
+  /** The queues it expired in, one after the other, since it was published or rejected. */
+  readonly expiredIn: readonly string[];
+}
+
+export const never = 0;
+export const atOnce = -1;
+export const nowhere: readonly string[] = [];
+
+/** About what a message costs beside its body. Without it, empty messages would be free and so without limit. */
+const overheadBytes = 256;
+
+export function stored(message: Incoming, expiredIn: readonly string[]): Stored {
+  return { message, place: 0, expiresAt: never, bytes: message.body.byteLength + overheadBytes, expiredIn };
+}
+
+/**
+ * The message as its receiver will see it, sharing nothing that the sender could still change. Small bodies are
+ * copied into Node's buffer pool, which costs a fraction of an allocation of their own.
+ */
+export function received(message: Outgoing | Incoming): Incoming {
+  const { headers } = message;
+  return {
+    exchange: message.exchange,
+    key: message.key,
+    body: Buffer.from(message.body),
+    persistent: message.persistent,
+    redelivered: false,
+    contentType: message.contentType,
+    type: message.type,
+    messageId: message.messageId,
+    correlationId: message.correlationId,
+    replyTo: message.replyTo,
+    appId: message.appId,
+    expirationMs: message.expirationMs,
+    timestampSeconds: message.timestampSeconds,
+    headers: headers === undefined ? undefined : { ...headers },
+  };
+}

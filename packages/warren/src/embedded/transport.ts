@@ -1,0 +1,178 @@
+import { Fault } from "../fault.ts";
+import type { Incoming, Outgoing } from "../message.ts";
+import type {
+  ConsumeOptions,
+  Consumer,
+  Handle,
+  QueueState,
+  Replies,
+  Topology,
+  Transport,
+  TransportState,
+} from "../transport.ts";
+import { type Broker, embeddedBroker, inside } from "./broker.ts";
+import type { BrokerOptions, Core } from "./core.ts";
+import { declared } from "./declared.ts";
+import { Line } from "./line.ts";
+import { replyTaker, Subscription } from "./subscription.ts";
+
+export type EmbeddedOptions = {
+  /** How long a publish waits for a connection that was cut, in milliseconds, before it fails. @default 10,000 */
+  readonly publishTimeoutMs?: number | undefined;
+} & (
+  | (BrokerOptions & { readonly broker?: undefined })
+  | {
+      /** Shared with other transports. @default one of its own, with the options given beside */
+      readonly broker: Broker;
+    }
+);
+
+/**
+ * A transport whose broker lives in this process: nothing to install, nothing to start. It routes, acknowledges,
+ * delivers again, expires and dead-letters like RabbitMQ, always asynchronously and always with copied bytes. What it
+ * holds is gone with the process.
+ */
+export function embedded(options: EmbeddedOptions = {}): Transport {
+  const { core, peers } = inside(options.broker ?? embeddedBroker(options));
+  const transport = new EmbeddedTransport(core, options.publishTimeoutMs ?? 10_000);
+  peers.set(transport, transport.line);
+  return transport;
+}
+
+interface OpenReplies {
+  readonly handle: (message: Incoming) => void;
+  address: string;
+}
+
+/** Shared by every publish that was taken: a promise of its own would be the most expensive part of one. */
+const taken = Promise.resolve();
+const maxPrefetch = 2_000;
+
+class EmbeddedTransport implements Transport {
+  readonly name = "embedded";
+  readonly line: Line;
+  readonly #core: Core;
+  readonly #declared = declared();
+  readonly #subscriptions = new Set<Subscription>();
+  readonly #replies: OpenReplies[] = [];
+  #closing: Promise<void> | undefined;
+
+  constructor(core: Core, timeoutMs: number) {
+    this.#core = core;
+    this.line = new Line(core, { restore: () => this.#restore(), drop: () => this.#drop() }, timeoutMs);
+  }
+
+  get state(): TransportState {
+    return this.line.state;
+  }
+
+  watch(changed: (state: TransportState) => void): () => void {
+    return this.line.watch(changed);
+  }
+
+  async declare(topology: Topology): Promise<void> {
+    await this.line.ready();
+    this.#declared.add(topology, this.#core, this.line);
+  }
+
+  publish(message: Outgoing): Promise<void> {
+    if (!this.line.open || !this.line.up)
+      return this.#publishLater({ ...message, body: Buffer.from(message.body) });
+    try {
+      if (this.#core.publish(message) || !message.mandatory) return taken;
+      return Promise.reject(unroutable(message));
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+
+  send(message: Outgoing, returned?: () => void): boolean {
+    if (!this.line.open || !this.line.up) return false;
+    try {
+      if (!this.#core.publish(message) && message.mandatory && returned !== undefined)
+        this.#core.call(returned);
+      return true;
+    } catch (error) {
+      if (error instanceof Fault && error.code === "OVERLOADED") return false;
+      throw error;
+    }
+  }
+
+  async consume(queue: string, handle: Handle, options: ConsumeOptions): Promise<Consumer> {
+    const { prefetch } = options;
+    if (!Number.isInteger(prefetch) || prefetch < 1 || prefetch > maxPrefetch) {
+      throw new RangeError(`prefetch is ${prefetch}; it has to be a whole number from 1 to ${maxPrefetch}.`);
+    }
+    await this.line.ready();
+    const subscription = new Subscription(queue, handle, prefetch, this.#core.log);
+    this.#attach(subscription);
+    this.#subscriptions.add(subscription);
+    return {
+      stop: async () => {
+        await subscription.stop();
+        this.#subscriptions.delete(subscription);
+      },
+    };
+  }
+
+  async replies(handle: (message: Incoming) => void): Promise<Replies> {
+    await this.line.ready();
+    const open: OpenReplies = { handle, address: "" };
+    this.#replies.push(open);
+    this.#openReplies(open);
+    return {
+      get address() {
+        return open.address;
+      },
+    };
+  }
+
+  async inspect(queue: string): Promise<QueueState | undefined> {
+    await this.line.ready();
+    return this.#core.queue(queue, this.line)?.state;
+  }
+
+  close(options: { readonly drainMs: number }): Promise<void> {
+    this.#closing ??= this.line.close(options.drainMs);
+    return this.#closing;
+  }
+
+  async #publishLater(message: Outgoing): Promise<void> {
+    await this.line.ready();
+    if (!this.#core.publish(message) && message.mandatory) throw unroutable(message);
+  }
+
+  #attach(subscription: Subscription): void {
+    const queue = this.#core.queue(subscription.queueName, this.line);
+    if (queue === undefined) {
+      throw new Error(`Cannot consume from queue "${subscription.queueName}": nobody declared it.`);
+    }
+    subscription.attach(queue);
+  }
+
+  #openReplies(open: OpenReplies): void {
+    const queue = this.#core.replyQueue(this.line);
+    queue.add(replyTaker(queue, open.handle, this.#core.log));
+    open.address = queue.definition.name;
+  }
+
+  #restore(): void {
+    this.#declared.again(this.#core, this.line);
+    for (const subscription of this.#subscriptions) if (!subscription.stopping) this.#attach(subscription);
+    for (const open of this.#replies) this.#openReplies(open);
+  }
+
+  #drop(): void {
+    for (const subscription of this.#subscriptions) subscription.drop();
+  }
+}
+
+function unroutable({ exchange, key }: Outgoing): Fault {
+  const where =
+    exchange === "" ? `the queue "${key}"` : `a queue of exchange "${exchange}" with key "${key}"`;
+  return new Fault(
+    "UNROUTABLE",
+    { exchange, key },
+    { message: `A message had to reach ${where}, and there is none.` },
+  );
+}
