@@ -68,12 +68,20 @@ export interface App extends AsyncDisposable {
   /** A client whose calls go to every running instance. */
   every<C extends AnyContract>(contract: C): EveryClient<C>;
   /** Calls a method that is known only at run time, by its contract's value. What a client does, without the types of one. */
-  call<M extends Method>(method: M, input: unknown, options?: CallOptions): Call<MethodOutput<M>, MethodFaults<M>>;
+  call<M extends Method>(
+    method: M,
+    input: unknown,
+    options?: CallOptions,
+  ): Call<MethodOutput<M>, MethodFaults<M>>;
   /**
    * Publishes an event. Resolves when the broker has it on the way to every subscribing service.
    * @throws Fault INVALID_EVENT, UNAVAILABLE, OVERLOADED, TOO_LARGE
    */
-  emit<E extends Event>(event: E, data: E extends Event<any, infer I, any> ? I : never, options?: EmitOptions): Promise<void>;
+  emit<E extends Event>(
+    event: E,
+    data: E extends Event<any, infer I, any> ? I : never,
+    options?: EmitOptions,
+  ): Promise<void>;
   /**
    * Hears an event in this process as long as it runs, beside whatever services do on it: for pushing to clients that
    * are connected here. Nothing is kept while this process is away, and a handler that fails is only logged.

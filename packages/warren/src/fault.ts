@@ -3,23 +3,80 @@
  * `retryable` says whether the same request may succeed later without being changed.
  */
 export const systemFaults = {
-  INVALID_INPUT: { status: 422, retryable: false, meaning: "The input does not fit the contract; `data.issues` names each field." },
-  INVALID_OUTPUT: { status: 500, retryable: false, meaning: "A handler returned what its contract does not allow. Callers see INTERNAL." },
-  INVALID_EVENT: { status: 500, retryable: false, meaning: "An event does not fit the contract; `data.issues` names each field." },
-  BAD_MESSAGE: { status: 400, retryable: false, meaning: "The bytes of a message cannot be decoded by the codec of its content type." },
-  BAD_REPLY: { status: 502, retryable: false, meaning: "A reply came back that does not fit the contract: the two sides disagree on it." },
-  UNKNOWN_METHOD: { status: 501, retryable: false, meaning: "The service has no such method: it runs another version of the contract." },
-  UNAUTHENTICATED: { status: 401, retryable: false, meaning: "The method needs a principal and the call carries none." },
+  INVALID_INPUT: {
+    status: 422,
+    retryable: false,
+    meaning: "The input does not fit the contract; `data.issues` names each field.",
+  },
+  INVALID_OUTPUT: {
+    status: 500,
+    retryable: false,
+    meaning: "A handler returned what its contract does not allow. Callers see INTERNAL.",
+  },
+  INVALID_EVENT: {
+    status: 500,
+    retryable: false,
+    meaning: "An event does not fit the contract; `data.issues` names each field.",
+  },
+  BAD_MESSAGE: {
+    status: 400,
+    retryable: false,
+    meaning: "The bytes of a message cannot be decoded by the codec of its content type.",
+  },
+  BAD_REPLY: {
+    status: 502,
+    retryable: false,
+    meaning: "A reply came back that does not fit the contract: the two sides disagree on it.",
+  },
+  UNKNOWN_METHOD: {
+    status: 501,
+    retryable: false,
+    meaning: "The service has no such method: it runs another version of the contract.",
+  },
+  UNAUTHENTICATED: {
+    status: 401,
+    retryable: false,
+    meaning: "The method needs a principal and the call carries none.",
+  },
   FORBIDDEN: { status: 403, retryable: false, meaning: "The principal lacks a scope that the method needs." },
-  TOO_LARGE: { status: 413, retryable: false, meaning: "The encoded message exceeds the limit; `data` has both sizes in bytes." },
-  TIMEOUT: { status: 504, retryable: true, meaning: "No answer by the deadline. Whether the method ran is not known." },
-  UNAVAILABLE: { status: 503, retryable: true, meaning: "The service cannot be reached: nobody declared it, nobody listens, or the broker is away. It did not run." },
-  UNKNOWN_OUTCOME: { status: 502, retryable: false, meaning: "The instance or the connection died midway. Whether the method ran is not known." },
-  OVERLOADED: { status: 503, retryable: true, meaning: "A limit on work in flight is reached; `data.limit` is the limit. It did not run." },
+  TOO_LARGE: {
+    status: 413,
+    retryable: false,
+    meaning: "The encoded message exceeds the limit; `data` has both sizes in bytes.",
+  },
+  TIMEOUT: {
+    status: 504,
+    retryable: true,
+    meaning: "No answer by the deadline. Whether the method ran is not known.",
+  },
+  UNAVAILABLE: {
+    status: 503,
+    retryable: true,
+    meaning:
+      "The service cannot be reached: nobody declared it, nobody listens, or the broker is away. It did not run.",
+  },
+  UNKNOWN_OUTCOME: {
+    status: 502,
+    retryable: false,
+    meaning: "The instance or the connection died midway. Whether the method ran is not known.",
+  },
+  OVERLOADED: {
+    status: 503,
+    retryable: true,
+    meaning: "A limit on work in flight is reached; `data.limit` is the limit. It did not run.",
+  },
   CANCELLED: { status: 499, retryable: false, meaning: "The caller's own signal was aborted." },
   UNROUTABLE: { status: 503, retryable: true, meaning: "A message that had to reach a queue reached none." },
-  STOPPED: { status: 503, retryable: true, meaning: "This app is stopping or stopped and takes no new work." },
-  INTERNAL: { status: 500, retryable: false, meaning: "The handler failed; `data.errorId` finds the details in the log of the service." },
+  STOPPED: {
+    status: 503,
+    retryable: true,
+    meaning: "This app is stopping or stopped and takes no new work.",
+  },
+  INTERNAL: {
+    status: 500,
+    retryable: false,
+    meaning: "The handler failed; `data.errorId` finds the details in the log of the service.",
+  },
 } as const;
 
 export type SystemCode = keyof typeof systemFaults;
@@ -34,6 +91,8 @@ export interface FaultOptions {
   readonly message?: string;
   /** The error that led here. Stays in this process: it is logged, never sent. */
   readonly cause?: unknown;
+  /** The service whose answer it was, for a fault that came as a reply. */
+  readonly from?: string;
 }
 
 /**
@@ -44,6 +103,8 @@ export interface FaultOptions {
 export class Fault<C extends string = string, D = unknown> extends Error {
   readonly code: C;
   readonly data: D;
+  /** The service whose answer this is; `undefined` for a fault raised in this process. */
+  readonly from: string | undefined;
 
   constructor(code: C, data: D, options: FaultOptions = {}) {
     super(options.message ?? (isSystemCode(code) ? systemFaults[code].meaning : code));
@@ -51,6 +112,7 @@ export class Fault<C extends string = string, D = unknown> extends Error {
     this.name = "Fault";
     this.code = code;
     this.data = data;
+    this.from = options.from;
     Object.defineProperty(this, brand, { value: true });
   }
 }

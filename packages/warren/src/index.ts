@@ -1,27 +1,40 @@
 // For those who write services.
 export { app } from "./app.ts";
 export type { App, AppOptions, EmitOptions, Health, Limits, Subscription } from "./application.ts";
+// For those who write transports, codecs and tools.
+export type { Codec } from "./codec/codec.ts";
+export { json } from "./codec/json.ts";
 export { type AnyContract, type Contract, contract, type Event } from "./contract/contract.ts";
 export type { CookieBinding, HttpBinding, HttpReply, HttpRoute, Route } from "./contract/http.ts";
 export { type Access, type ErrorSpec, type Method, type MethodSpec, rpc } from "./contract/method.ts";
 export type { Issue, Schema } from "./contract/schema.ts";
 export { Fault, isFault, isSystemCode, type SystemCode, type SystemFault, systemFaults } from "./fault.ts";
 export { fromEnv } from "./from-env.ts";
+export { idSource, type Random, randomId, systemRandom } from "./id.ts";
 export type { Logger } from "./log.ts";
 export { silent } from "./log.ts";
+export type { Headers, HeaderValue, Incoming, Outgoing, Properties } from "./message.ts";
+export { headers, names } from "./names.ts";
 export type { Principal } from "./principal.ts";
 export type { RetryPolicy } from "./retry/policy.ts";
-export { type Answer, attempt, type Call, type CallOptions, type Client, type EveryClient, type EveryOptions } from "./rpc/client.ts";
+export {
+  type Answer,
+  attempt,
+  type Call,
+  type CallOptions,
+  type Client,
+  type EveryClient,
+  type EveryOptions,
+} from "./rpc/client.ts";
 export type { CallMiddleware, OutgoingCall } from "./rpc/interceptor.ts";
 export type { Clients, Context, Emit, HandlerContext, Operation, Raise } from "./service/context.ts";
 export type { Handler, Middleware } from "./service/middleware.ts";
-export { type Reaction, type ReactionOptions, type Service, type ServiceDefinition, service } from "./service/service.ts";
-
-// For those who write transports, codecs and tools.
-export type { Codec } from "./codec/codec.ts";
-export { json } from "./codec/json.ts";
-export { idSource, type Random, randomId, systemRandom } from "./id.ts";
-export type { Headers, HeaderValue, Incoming, Outgoing, Properties } from "./message.ts";
-export { headers, names } from "./names.ts";
+export {
+  type Reaction,
+  type ReactionOptions,
+  type Service,
+  type ServiceDefinition,
+  service,
+} from "./service/service.ts";
 export { type Clock, delay, systemClock, type Timer } from "./time.ts";
 export type * from "./transport.ts";

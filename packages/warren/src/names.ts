@@ -30,6 +30,19 @@ export const headers = {
   principal: "warren-principal",
   /** The code of a fault, on a reply whose body is the fault. */
   fault: "warren-fault",
-  /** How often the message was tried before, on a retry. */
+  /** Which try this is, from the second on. */
   attempt: "warren-attempt",
+  /** On a dead letter: why it was given up (`failed`, `undecodable`, `unknown`, `invalid`), and the error's text. */
+  reason: "warren-reason",
+  error: "warren-error",
+  /** On a dead letter: the queue it came from, the instance that gave it up, and when (ISO 8601). */
+  queue: "warren-queue",
+  instance: "warren-instance",
+  failedAt: "warren-failed-at",
+  /** CloudEvents 1.0 attributes that AMQP has no property for. */
+  eventSource: "cloudEvents_source",
+  eventSpec: "cloudEvents_specversion",
 } as const;
+
+/** W3C trace context travels unread with everything that a message causes. */
+export const traceHeaders = ["traceparent", "tracestate"] as const;

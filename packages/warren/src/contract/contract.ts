@@ -60,14 +60,27 @@ export function contract<
 
 function checkServiceName(name: string): void {
   if (!/^[a-z][a-z0-9-]{0,62}$/.test(name))
-    throw new TypeError(`Contract name "${name}": use lower-case letters, digits and "-", starting with a letter.`);
+    throw new TypeError(
+      `Contract name "${name}": use lower-case letters, digits and "-", starting with a letter.`,
+    );
   if (name === "warren") throw new TypeError(`Contract name "warren" is reserved for Warren's own queues.`);
 }
 
 /** A client must not look like a promise, and no member may shadow what every object has. */
-const reserved = new Set(["then", "catch", "finally", "constructor", "prototype", "toString", "valueOf", "toJSON"]);
+const reserved = new Set([
+  "then",
+  "catch",
+  "finally",
+  "constructor",
+  "prototype",
+  "toString",
+  "valueOf",
+  "toJSON",
+]);
 
 function checkMemberName(service: string, name: string): void {
   if (!/^[a-zA-Z][a-zA-Z0-9_]{0,62}$/.test(name) || reserved.has(name))
-    throw new TypeError(`"${service}.${name}" cannot be the name of a method or event: use letters, digits and "_".`);
+    throw new TypeError(
+      `"${service}.${name}" cannot be the name of a method or event: use letters, digits and "_".`,
+    );
 }

@@ -1,3 +1,4 @@
+import { isFault, isSystemCode, systemFaults } from "../fault.ts";
 import type { Random } from "../id.ts";
 
 /** When and how often a failed reaction is tried again before it becomes a dead letter. */
@@ -17,7 +18,8 @@ export const defaultRetry: Required<RetryPolicy> = { attempts: 5, baseMs: 1_000,
  * messages all wait equally long the first in is the first out, so none is held up by another.
  */
 export const delayTiersMs: readonly number[] = [
-  100, 250, 500, 1_000, 2_000, 5_000, 10_000, 20_000, 30_000, 60_000, 120_000, 300_000, 900_000, 3_600_000, 21_600_000, 86_400_000,
+  100, 250, 500, 1_000, 2_000, 5_000, 10_000, 20_000, 30_000, 60_000, 120_000, 300_000, 900_000, 3_600_000,
+  21_600_000, 86_400_000,
 ];
 
 /**
@@ -34,4 +36,14 @@ export function nextDelayMs(policy: RetryPolicy, attempt: number, random: Random
 /** The shortest tier that waits at least `delayMs`, or the longest there is. */
 export function tierFor(delayMs: number): number {
   return delayTiersMs.find((tier) => tier >= delayMs) ?? delayTiersMs.at(-1)!;
+}
+
+/**
+ * Whether the same message may succeed later. A declared fault is an answer, and the same question gets it again;
+ * what a dependency could not say (INTERNAL, UNKNOWN_OUTCOME) may pass, and so may any error that is no fault.
+ */
+export function isWorthRetrying(error: unknown): boolean {
+  if (!isFault(error)) return true;
+  if (!isSystemCode(error.code)) return false;
+  return systemFaults[error.code].retryable || error.code === "INTERNAL" || error.code === "UNKNOWN_OUTCOME";
 }

@@ -1,7 +1,7 @@
-import { isFault } from "../fault.ts";
 import type { AnyContract } from "../contract/contract.ts";
 import type { ErrorOut, Method } from "../contract/method.ts";
 import type { Fault, SystemFault } from "../fault.ts";
+import { isFault } from "../fault.ts";
 import type { Principal } from "../principal.ts";
 
 export interface CallOptions {
@@ -29,7 +29,13 @@ export type FaultOf<E> = { [C in keyof E & string]: Fault<C, ErrorOut<E[C]>> }[k
 /** A promise that also knows, as a type, which declared faults it may reject with. See `attempt`. */
 export type Call<O, F> = Promise<O> & { readonly "~fault"?: F };
 
-type Args<I, X> = I extends { readonly in: infer V } ? ([V] extends [void] ? [input?: undefined, options?: X] : undefined extends V ? [input?: V, options?: X] : [input: V, options?: X]) : never;
+type Args<I, X> = I extends { readonly in: infer V }
+  ? [V] extends [void]
+    ? [input?: undefined, options?: X]
+    : undefined extends V
+      ? [input?: V, options?: X]
+      : [input: V, options?: X]
+  : never;
 type Output<O> = O extends { readonly out: infer V } ? V : never;
 
 /**
@@ -60,7 +66,9 @@ export type EveryClient<C> = C extends AnyContract
 /** A call's outcome as a value: narrow by `ok`, then by `error.code`. Anything that is not a fault is thrown. */
 export async function attempt<O, F>(
   call: Call<O, F>,
-): Promise<{ readonly ok: true; readonly value: O } | { readonly ok: false; readonly error: F | SystemFault }> {
+): Promise<
+  { readonly ok: true; readonly value: O } | { readonly ok: false; readonly error: F | SystemFault }
+> {
   try {
     return { ok: true, value: await call };
   } catch (error) {

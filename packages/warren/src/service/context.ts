@@ -41,11 +41,18 @@ export type Clients<U> = { readonly [K in keyof U]: Client<U[K]> };
 
 /** Publishers, one per event of the service's own contract. Each resolves when the broker has the event. */
 export type Emit<C extends AnyContract> = {
-  readonly [K in keyof C["events"]]: C["events"][K] extends Event<any, infer I, any> ? (event: I) => Promise<void> : never;
+  readonly [K in keyof C["events"]]: C["events"][K] extends Event<any, infer I, any>
+    ? (event: I) => Promise<void>
+    : never;
 };
 
 /** Makers of the method's declared faults, to be thrown. */
-export type Raise<E> = { readonly [C in keyof E & string]: (...data: Data<ErrorIn<E[C]>>) => Fault<C, ErrorOut<E[C]>> };
+export type Raise<E> = {
+  readonly [C in keyof E & string]: (...data: Data<ErrorIn<E[C]>>) => Fault<C, ErrorOut<E[C]>>;
+};
 type Data<T> = [T] extends [void] ? [] : [data: T];
 
-export type HandlerContext<C extends AnyContract, U> = Context & { readonly call: Clients<U>; readonly emit: Emit<C> };
+export type HandlerContext<C extends AnyContract, U> = Context & {
+  readonly call: Clients<U>;
+  readonly emit: Emit<C>;
+};

@@ -7,7 +7,10 @@ import type { Middleware } from "./middleware.ts";
 /** One function per method of the contract. What it returns is validated; what it throws becomes a fault. */
 export type Handlers<C extends AnyContract, U> = {
   readonly [K in keyof C["methods"]]: C["methods"][K] extends Method<any, infer I, infer O, infer E>
-    ? (input: Side<I, "out">, context: HandlerContext<C, U> & { readonly fail: Raise<E> }) => Result<Side<O, "in">>
+    ? (
+        input: Side<I, "out">,
+        context: HandlerContext<C, U> & { readonly fail: Raise<E> },
+      ) => Result<Side<O, "in">>
     : never;
 };
 type Side<T, K extends "in" | "out"> = T extends Readonly<Record<K, infer V>> ? V : never;
@@ -16,7 +19,9 @@ type Result<T> = Promise<T> | T;
 type EventsOf<C> = C extends AnyContract ? C["events"][keyof C["events"]] : never;
 type Known<C, U> = EventsOf<C> | EventsOf<U[keyof U]>;
 type EventTable<C, U> = {
-  [E in Known<C, U> as E extends Event<infer N, any, any> ? N : never]: E extends Event<any, any, infer O> ? O : never;
+  [E in Known<C, U> as E extends Event<infer N, any, any> ? N : never]: E extends Event<any, any, infer O>
+    ? O
+    : never;
 };
 
 /** What a service does on an event, at least once per message. */
@@ -68,7 +73,9 @@ export function service<C extends AnyContract, const U extends Uses = {}>(
   checkReactions(contract, definition);
   const { concurrency = defaultConcurrency } = definition;
   if (!Number.isInteger(concurrency) || concurrency < 1 || concurrency > 2_000)
-    throw new TypeError(`Service "${contract.name}": concurrency is ${concurrency}; use a whole number from 1 to 2,000.`);
+    throw new TypeError(
+      `Service "${contract.name}": concurrency is ${concurrency}; use a whole number from 1 to 2,000.`,
+    );
   return { kind: "service", contract, definition };
 }
 
@@ -78,17 +85,25 @@ function checkMethods(contract: AnyContract, handlers: Readonly<Record<string, u
       throw new TypeError(`Service "${contract.name}" has no handler for its method "${name}".`);
   for (const name of Object.keys(handlers))
     if (!Object.hasOwn(contract.methods, name))
-      throw new TypeError(`Service "${contract.name}" has a handler "${name}" that its contract does not name.`);
+      throw new TypeError(
+        `Service "${contract.name}" has a handler "${name}" that its contract does not name.`,
+      );
 }
 
 function checkReactions(contract: AnyContract, { uses, on }: ServiceDefinition<any, any>): void {
   const known = eventsById([contract, ...Object.values((uses ?? {}) as Uses)]);
   for (const id of Object.keys(on ?? {}))
     if (!known.has(id))
-      throw new TypeError(`Service "${contract.name}" listens to "${id}", an event of no contract in its "uses".`);
+      throw new TypeError(
+        `Service "${contract.name}" listens to "${id}", an event of no contract in its "uses".`,
+      );
 }
 
 /** The events of some contracts by their ids. */
 export function eventsById(contracts: readonly AnyContract[]): Map<string, Event> {
-  return new Map(contracts.flatMap((contract) => Object.values(contract.events as Record<string, Event>).map((e) => [e.id, e])));
+  return new Map(
+    contracts.flatMap((contract) =>
+      Object.values(contract.events as Record<string, Event>).map((e) => [e.id, e]),
+    ),
+  );
 }

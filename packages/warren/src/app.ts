@@ -1,0 +1,218 @@
+import { pino } from "pino";
+import type { App, AppOptions, Limits, Subscription } from "./application.ts";
+import { json } from "./codec/json.ts";
+import type { AnyContract, Event } from "./contract/contract.ts";
+import type { Method } from "./contract/method.ts";
+import { type EventPublisher, eventPublisher } from "./events/publisher.ts";
+import { subscriber } from "./events/subscriber.ts";
+import { idSource, randomId, systemRandom } from "./id.ts";
+import { deadLetters } from "./retry/dead-letters.ts";
+import { retrier } from "./retry/retrier.ts";
+import { boundClient, boundEveryClient } from "./rpc/bound-client.ts";
+import { type Caller, caller } from "./rpc/caller.ts";
+import type { CallOptions } from "./rpc/client.ts";
+import type { MakeCall } from "./rpc/interceptor.ts";
+import { consumeAs } from "./service/instance.ts";
+import type { InvocationScope } from "./service/invocation.ts";
+import { running } from "./service/running.ts";
+import type { Service } from "./service/service.ts";
+import { listenerTopology, serviceTopology, sharedExchanges } from "./service/topology.ts";
+import { delay, systemClock } from "./time.ts";
+import type { Trail } from "./trail.ts";
+import type { Consumer, Topology } from "./transport.ts";
+
+const defaultLimits: Limits = { calls: 10_000, messageBytes: 16 * 1024 * 1024 };
+const defaultDrainMs = 10_000;
+const noTrail: Trail = {};
+
+/**
+ * Puts services, a transport and clients together: one process of the system. Nothing happens before `start`.
+ * @throws TypeError where two services have the same contract
+ */
+export function app(options: AppOptions): App {
+  const parts = assemble(options);
+  const { transport, log, clock, calls, publisher, work } = parts;
+  let consumers: Consumer[] = [];
+  let phase: "new" | "starting" | "started" | "stopping" | "stopped" = "new";
+  let stopping: Promise<void> | undefined;
+
+  async function start(): Promise<void> {
+    if (phase !== "new") throw new Error(`This app is ${phase} already; an app starts once.`);
+    phase = "starting";
+    await transport.declare(topologyOf(parts.services, parts.instance));
+    await calls.start();
+    const attached = await Promise.all(
+      parts.services.map((service) => consumeAs({ ...parts, ...parts.scopeOf(service) })),
+    );
+    consumers.push(...attached.flat());
+    // A stop that came meanwhile has the last word.
+    if (phase !== "starting") return;
+    phase = "started";
+    log.info(
+      {
+        instance: parts.instance,
+        transport: transport.name,
+        services: parts.services.map((service) => service.contract.name),
+      },
+      "started",
+    );
+  }
+
+  async function stop(drainMs: number): Promise<void> {
+    phase = "stopping";
+    const end = clock.now() + drainMs;
+    const drained = Promise.all(consumers.map((consumer) => consumer.stop())).then(() => calls.idle());
+    const outOfTime = new AbortController();
+    await Promise.race([drained, delay(clock, drainMs, outOfTime.signal)]);
+    outOfTime.abort();
+    work.abortAll();
+    calls.stop();
+    await transport.close({ drainMs: Math.max(500, end - clock.now()) });
+    phase = "stopped";
+    log.info({ instance: parts.instance }, "stopped");
+  }
+
+  async function subscribe(
+    event: Event,
+    handle: (data: any, context: any) => unknown,
+  ): Promise<Subscription> {
+    const queue = `warren.events.${parts.instance}.${parts.nextId()}`;
+    await transport.declare(listenerTopology(queue, event.id));
+    const listener = { event, handler: handle, retry: { attempts: 1 } };
+    const scope = parts.scope({ kind: "contract", name: "listener", methods: {}, events: {} }, {});
+    const hear = subscriber({
+      ...parts,
+      running: work,
+      queue,
+      scope,
+      listeners: [listener],
+      ...onlyLogged(log),
+    });
+    const consumer = await transport.consume(queue, hear, { prefetch: 100 });
+    consumers.push(consumer);
+    return {
+      async stop() {
+        consumers = consumers.filter((other) => other !== consumer);
+        await consumer.stop();
+      },
+    };
+  }
+
+  const instance: App = {
+    instance: parts.instance,
+    contracts: knownContracts(options),
+    log,
+    clock,
+    client: (contract) => boundClient(calls, contract, noTrail) as never,
+    every: (contract) => boundEveryClient(calls, contract, noTrail) as never,
+    call: (method, input, callOptions = {}) => calls.call(method, input, callOptions, noTrail) as never,
+    emit: (event, data, { principal } = {}) => publisher.emit(event, data, { principal }),
+    subscribe,
+    start,
+    stop({ drainMs = options.drainMs ?? defaultDrainMs } = {}) {
+      stopping ??= stop(drainMs);
+      return stopping;
+    },
+    health() {
+      if (phase !== "started") return { ready: false, reason: `the app is ${phase}` };
+      const { publishing, consuming, reason } = transport.state;
+      return { ready: publishing && consuming, reason };
+    },
+    [Symbol.asyncDispose]: () => instance.stop(),
+  };
+  return instance;
+}
+
+/** Makes the parts and connects them; no part does anything yet. */
+function assemble(options: AppOptions) {
+  const { transport, services = [], use = [], clock = systemClock, random = systemRandom } = options;
+  checkUnique(services);
+  const instance = randomId(random, 12);
+  const log = (options.log ?? pino()).child({ instance });
+  const limits = { ...defaultLimits, ...options.limits };
+  const nextId = idSource(instance);
+  const common = { transport, codec: json, clock, nextId, log, instance, maxBytes: limits.messageBytes };
+  const calls = intercepted(caller({ ...common, maxCalls: limits.calls }), options.outgoing ?? []);
+  const publisher: EventPublisher = eventPublisher(common);
+  const letters = deadLetters(transport, clock, instance, log);
+  const work = running(clock);
+  const scope = (contract: AnyContract, uses: Record<string, AnyContract>): InvocationScope => ({
+    contract,
+    uses,
+    instance,
+    log: log.child({ service: contract.name }),
+    caller: calls,
+    publisher,
+  });
+  return {
+    ...common,
+    services,
+    use,
+    random,
+    calls,
+    publisher,
+    work,
+    running: work,
+    deadLetters: letters,
+    retrier: retrier({ transport, clock, random, log, deadLetters: letters }),
+    scope,
+    scopeOf: (service: Service) => ({
+      service,
+      scope: scope(service.contract, service.definition.uses ?? {}),
+    }),
+  };
+}
+
+function checkUnique(services: readonly Service[]): void {
+  const seen = new Set<string>();
+  for (const { contract } of services) {
+    if (seen.has(contract.name))
+      throw new TypeError(`Two services implement the contract "${contract.name}"; an app runs each once.`);
+    seen.add(contract.name);
+  }
+}
+
+function knownContracts({ services = [], contracts = [] }: AppOptions): readonly AnyContract[] {
+  const byName = new Map<string, AnyContract>();
+  for (const contract of [...services.map((service) => service.contract), ...contracts])
+    byName.set(contract.name, contract);
+  return [...byName.values()];
+}
+
+function topologyOf(services: readonly Service[], instance: string): Topology {
+  const all = services.map((service) => serviceTopology(service, instance));
+  return {
+    exchanges: sharedExchanges,
+    queues: all.flatMap(({ queues = [] }) => queues),
+    bindings: all.flatMap(({ bindings = [] }) => bindings),
+  };
+}
+
+/** Wraps a caller's calls in the app's outgoing middleware; costs nothing where there is none. */
+function intercepted(calls: Caller, outgoing: NonNullable<AppOptions["outgoing"]>): Caller {
+  if (outgoing.length === 0) return calls;
+  const call = (method: Method, input: unknown, callOptions: CallOptions, trail: Trail): Promise<unknown> => {
+    const last: MakeCall = (made) => calls.call(made.method, made.input, made.options, trail);
+    return outgoing.reduceRight((next, wrap) => wrap(next), last)({ method, input, options: callOptions });
+  };
+  return Object.defineProperties({ ...calls, call }, { inFlight: { get: () => calls.inFlight } });
+}
+
+/** A listener in a process has no queue to keep what it cannot handle. */
+function onlyLogged(log: App["log"]) {
+  const drop = async (message: { type?: string | undefined }, notice: { error: unknown }): Promise<"ack"> => {
+    log.error({ err: notice.error, type: message.type }, "a listener failed; the event is gone for it");
+    return "ack";
+  };
+  return {
+    deadLetters: { bury: drop },
+    retrier: {
+      retry: (
+        message: { type?: string | undefined },
+        _attempt: number,
+        _policy: object,
+        notice: { error: unknown },
+      ) => drop(message, notice),
+    },
+  };
+}

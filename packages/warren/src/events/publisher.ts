@@ -1,0 +1,59 @@
+import type { Codec } from "../codec/codec.ts";
+import type { Event } from "../contract/contract.ts";
+import { validated } from "../contract/schema.ts";
+import { Fault } from "../fault.ts";
+import type { HeaderValue } from "../message.ts";
+import { headers, names } from "../names.ts";
+import type { Clock } from "../time.ts";
+import { leaveTrail, type Trail } from "../trail.ts";
+import type { Transport } from "../transport.ts";
+
+export interface EventPublisher {
+  /** Resolves when the broker has the event on the way to every subscriber; nobody subscribing is no failure. */
+  emit(event: Event, data: unknown, trail: Trail): Promise<void>;
+}
+
+export interface EventPublisherOptions {
+  readonly transport: Transport;
+  readonly codec: Codec;
+  readonly clock: Clock;
+  readonly nextId: () => string;
+  readonly instance: string;
+  readonly maxBytes: number;
+}
+
+/** Publishes events as CloudEvents 1.0 in binary mode: the body is the data, attributes are properties and headers. */
+export function eventPublisher(options: EventPublisherOptions): EventPublisher {
+  const { transport, codec, clock, nextId, instance, maxBytes } = options;
+  return {
+    async emit(event, data, trail) {
+      const checked = await validated(event.schema, data, "INVALID_EVENT", `The event ${event.id}`);
+      const body = codec.encode(checked);
+      if (body.length > maxBytes)
+        throw new Fault(
+          "TOO_LARGE",
+          { bytes: body.length, limit: maxBytes },
+          {
+            message: `The event ${event.id} is ${body.length} bytes; the limit is ${maxBytes}.`,
+          },
+        );
+      const fields: Record<string, HeaderValue> = {
+        [headers.eventSpec]: "1.0",
+        [headers.eventSource]: `/services/${event.service}`,
+      };
+      await transport.publish({
+        exchange: names.eventExchange,
+        key: event.id,
+        body,
+        persistent: true,
+        mandatory: false,
+        contentType: codec.contentType,
+        type: event.id,
+        messageId: nextId(),
+        appId: instance,
+        timestampSeconds: Math.floor(clock.now() / 1000),
+        headers: leaveTrail(fields, trail),
+      });
+    },
+  };
+}

@@ -1,0 +1,82 @@
+import { isFault } from "../fault.ts";
+import type { Logger } from "../log.ts";
+import type { HeaderValue, Incoming } from "../message.ts";
+import { headers, names } from "../names.ts";
+import { type Clock, delay } from "../time.ts";
+import type { Disposition, Transport } from "../transport.ts";
+
+export interface DeathNotice {
+  readonly service: string;
+  /** The queue it was taken from. */
+  readonly queue: string;
+  readonly reason: "failed" | "undecodable" | "unknown" | "invalid";
+  readonly error: unknown;
+}
+
+export interface DeadLetters {
+  /**
+   * Keeps a message that is given up, with the reason, in the service's dead-letter queue. Acknowledged only once the
+   * broker has confirmed the dead letter: a message is never in neither place.
+   */
+  bury(message: Incoming, notice: DeathNotice): Promise<Disposition>;
+}
+
+/** An error's text is for people; a message is not the place for novels. */
+const maxErrorChars = 2_000;
+/** Before a message that could not be moved is given back: the broker is away or full, and a hot loop would not help it. */
+const breathMs = 1_000;
+
+export function deadLetters(transport: Transport, clock: Clock, instance: string, log: Logger): DeadLetters {
+  return {
+    async bury(message, { service, queue, reason, error }) {
+      const fields: Record<string, HeaderValue> = {
+        ...carried(message),
+        [headers.reason]: reason,
+        [headers.error]: textOf(error).slice(0, maxErrorChars),
+        [headers.queue]: queue,
+        [headers.instance]: instance,
+        [headers.failedAt]: new Date(clock.now()).toISOString(),
+      };
+      log.warn(
+        { service, reason, type: message.type, messageId: message.messageId, err: error },
+        `a message became a dead letter in ${names.dead(service)}`,
+      );
+      try {
+        await transport.publish({
+          ...message,
+          exchange: "",
+          key: names.dead(service),
+          persistent: true,
+          mandatory: true,
+          expirationMs: undefined,
+          headers: fields,
+        });
+        return "ack";
+      } catch (failure) {
+        log.error(
+          { err: failure, messageId: message.messageId },
+          `${names.dead(service)} did not take a dead letter; the message is given back`,
+        );
+        await delay(clock, breathMs);
+        return "requeue";
+      }
+    },
+  };
+}
+
+/**
+ * A message's headers without the broker's own (`x-death` and its kin): the broker reads those back on a message that
+ * is published again, and drops it as going in circles.
+ */
+export function carried(message: Incoming): Record<string, HeaderValue> {
+  return Object.fromEntries(
+    Object.entries(message.headers ?? {}).filter(
+      ([name]) => !name.startsWith("x-") && name !== "CC" && name !== "BCC",
+    ),
+  );
+}
+
+function textOf(error: unknown): string {
+  if (isFault(error)) return `${error.code}: ${error.message}`;
+  return error instanceof Error ? `${error.name}: ${error.message}` : String(error);
+}

@@ -1,0 +1,94 @@
+import type { Random } from "../id.ts";
+import type { Logger } from "../log.ts";
+import type { Incoming } from "../message.ts";
+import { headers, names } from "../names.ts";
+import { type Clock, delay } from "../time.ts";
+import type { Disposition, Topology, Transport } from "../transport.ts";
+import { carried, type DeadLetters, type DeathNotice } from "./dead-letters.ts";
+import { nextDelayMs, type RetryPolicy } from "./policy.ts";
+
+export interface Retrier {
+  /** Puts a failed message into the delay queue its policy asks for, or makes it a dead letter. Confirmed before it is acknowledged. */
+  retry(message: Incoming, attempt: number, policy: RetryPolicy, notice: DeathNotice): Promise<Disposition>;
+}
+
+export interface RetrierOptions {
+  readonly transport: Transport;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Logger;
+  readonly deadLetters: DeadLetters;
+}
+
+/** Before a message that could not be moved is given back. */
+const breathMs = 1_000;
+
+export function retrier({ transport, clock, random, log, deadLetters }: RetrierOptions): Retrier {
+  const declared = new Map<number, Promise<void>>();
+
+  /** Most tiers are never used, so each is declared when it is first needed. */
+  function declareTier(delayMs: number): Promise<void> {
+    let done = declared.get(delayMs);
+    if (done === undefined) {
+      done = transport.declare(tierTopology(delayMs)).catch((error) => {
+        declared.delete(delayMs);
+        throw error;
+      });
+      declared.set(delayMs, done);
+    }
+    return done;
+  }
+
+  return {
+    async retry(message, attempt, policy, notice) {
+      const delayMs = nextDelayMs(policy, attempt, random);
+      if (delayMs === undefined) return deadLetters.bury(message, notice);
+      log.warn(
+        { err: notice.error, type: message.type, messageId: message.messageId, attempt, retryInMs: delayMs },
+        "a reaction failed and will be tried again",
+      );
+      try {
+        await declareTier(delayMs);
+        const fields = { ...carried(message), [headers.attempt]: attempt + 1 };
+        await transport.publish({
+          ...message,
+          exchange: names.delay(delayMs),
+          key: notice.queue,
+          persistent: true,
+          mandatory: true,
+          expirationMs: undefined,
+          headers: fields,
+        });
+        return "ack";
+      } catch (failure) {
+        log.error(
+          { err: failure, messageId: message.messageId },
+          "a retry could not be scheduled; the message is given back",
+        );
+        await delay(clock, breathMs);
+        return "requeue";
+      }
+    },
+  };
+}
+
+/** The message keeps its routing key, the name of the queue it came from, so that the deliver exchange brings it home. */
+function tierTopology(delayMs: number): Topology {
+  const name = names.delay(delayMs);
+  return {
+    exchanges: [
+      { name: names.deliverExchange, type: "direct" },
+      { name, type: "fanout" },
+    ],
+    queues: [
+      {
+        name,
+        type: "quorum",
+        lifetime: "durable",
+        messageTtlMs: delayMs,
+        deadLetter: { exchange: names.deliverExchange },
+      },
+    ],
+    bindings: [{ queue: name, exchange: name, key: "" }],
+  };
+}

@@ -1,0 +1,44 @@
+import { defaultTimeoutMs, type ErrorSpec, type Method } from "../contract/method.ts";
+import type { Schema } from "../contract/schema.ts";
+import { names } from "../names.ts";
+
+/** What is worked out once per method, so that no call works it out again. */
+export interface CallPlan {
+  readonly method: Method;
+  readonly id: string;
+  readonly service: string;
+  readonly queue: string;
+  readonly input: Schema<any, any> | undefined;
+  readonly output: Schema<any, any> | undefined;
+  readonly timeoutMs: number;
+  readonly idempotent: boolean;
+  readonly inputName: string;
+  readonly outputName: string;
+}
+
+const plans = new WeakMap<Method, CallPlan>();
+
+export function callPlan(method: Method): CallPlan {
+  const known = plans.get(method);
+  if (known !== undefined) return known;
+  const { spec } = method;
+  const plan: CallPlan = {
+    method,
+    id: method.id,
+    service: method.service,
+    queue: names.requests(method.service),
+    input: spec.input,
+    output: spec.output,
+    timeoutMs: spec.timeoutMs ?? defaultTimeoutMs,
+    idempotent: spec.idempotent ?? false,
+    inputName: `The input of ${method.id}`,
+    outputName: `The output of ${method.id}`,
+  };
+  plans.set(method, plan);
+  return plan;
+}
+
+/** The schema of a declared error's data; `undefined` where it carries none. */
+export function errorSchema(spec: ErrorSpec): Schema<any, any> | undefined {
+  return "~standard" in spec ? spec : spec.data;
+}

@@ -1,0 +1,65 @@
+import { type Deadlines, deadlines } from "../deadlines.ts";
+import { Fault } from "../fault.ts";
+import type { Clock } from "../time.ts";
+import type { Invocation } from "./invocation.ts";
+import type { Handler } from "./middleware.ts";
+
+/** The handler runs under way in a process: each ends by its deadline, whether the handler does or not. */
+export interface Running {
+  /** What the handler gives, or a Fault TIMEOUT at the invocation's deadline; its signal is aborted then. */
+  run(handler: Handler, input: unknown, invocation: Invocation): unknown;
+  /** Aborts all of them, for when a drain takes too long. */
+  abortAll(): void;
+}
+
+export function running(clock: Clock): Running {
+  const waiting = new Set<Invocation>();
+  const expiring: Deadlines<Invocation> = deadlines(clock, (invocation) =>
+    end(invocation, `No result of ${invocation.operation.id} by its deadline.`),
+  );
+
+  function end(invocation: Invocation, reason: string): void {
+    waiting.delete(invocation);
+    expiring.remove(invocation);
+    const fault = new Fault("TIMEOUT", { method: invocation.operation.id }, { message: reason });
+    invocation.abort(fault);
+    invocation.giveUp?.(reason);
+  }
+
+  function wait(result: Promise<unknown>, invocation: Invocation): Promise<unknown> {
+    return new Promise((resolve, reject) => {
+      const settle = (): void => {
+        waiting.delete(invocation);
+        expiring.remove(invocation);
+      };
+      invocation.giveUp = (reason) =>
+        reject(new Fault("TIMEOUT", { method: invocation.operation.id }, { message: reason }));
+      waiting.add(invocation);
+      expiring.add(invocation);
+      result.then(
+        (value) => {
+          settle();
+          resolve(value);
+        },
+        (error) => {
+          settle();
+          reject(error);
+        },
+      );
+    });
+  }
+
+  return {
+    run(handler, input, invocation) {
+      const result = handler(input, invocation);
+      return result instanceof Promise ? wait(result, invocation) : result;
+    },
+    abortAll() {
+      for (const invocation of [...waiting])
+        end(
+          invocation,
+          `${invocation.operation.id} was interrupted: the app stopped and its drain time is over.`,
+        );
+    },
+  };
+}

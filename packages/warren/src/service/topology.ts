@@ -1,0 +1,73 @@
+import { names } from "../names.ts";
+import type { Binding, Queue, Topology } from "../transport.ts";
+import type { ReactionOptions, Service } from "./service.ts";
+
+/** The event ids a service listens to, by where they go. */
+export interface Interests {
+  readonly group: readonly string[];
+  readonly everyInstance: readonly string[];
+}
+
+export function interests(service: Service): Interests {
+  const reactions = Object.entries(
+    (service.definition.on ?? {}) as Record<string, Partial<ReactionOptions<any, any>>>,
+  );
+  const isForEvery = ([, reaction]: (typeof reactions)[number]): boolean => reaction.to === "every-instance";
+  return {
+    group: reactions.filter((entry) => !isForEvery(entry)).map(([id]) => id),
+    everyInstance: reactions.filter(isForEvery).map(([id]) => id),
+  };
+}
+
+/** What one instance of a service needs on the broker. */
+export function serviceTopology(service: Service, instance: string): Topology {
+  const name = service.contract.name;
+  const { group, everyInstance } = interests(service);
+  const own = names.instance(name, instance);
+  const queues: Queue[] = [
+    { name: names.requests(name), type: "classic", lifetime: "durable" },
+    { name: own, type: "classic", lifetime: "connection" },
+    { name: names.dead(name), type: "quorum", lifetime: "durable" },
+  ];
+  const bindings: Binding[] = [{ queue: own, exchange: names.instanceExchange, key: name }];
+  if (group.length > 0) {
+    const queue = names.events(name);
+    queues.push({
+      name: queue,
+      type: "quorum",
+      lifetime: "durable",
+      deadLetter: { exchange: "", key: names.dead(name) },
+    });
+    bindings.push(...eventBindings(queue, group));
+  }
+  if (everyInstance.length > 0) {
+    const queue = names.instanceEvents(name, instance);
+    queues.push({ name: queue, type: "classic", lifetime: "connection" });
+    bindings.push(...eventBindings(queue, everyInstance));
+  }
+  return { exchanges: sharedExchanges, queues, bindings };
+}
+
+/** What a process needs that only hears events. */
+export function listenerTopology(queue: string, eventId: string): Topology {
+  return {
+    exchanges: sharedExchanges,
+    queues: [{ name: queue, type: "classic", lifetime: "connection" }],
+    bindings: [{ queue, exchange: names.eventExchange, key: eventId }],
+  };
+}
+
+/** Every app declares them: a call or an event must not fail since no service ever started. */
+export const sharedExchanges = [
+  { name: names.eventExchange, type: "topic" },
+  { name: names.instanceExchange, type: "direct" },
+  { name: names.deliverExchange, type: "direct" },
+] as const;
+
+function eventBindings(queue: string, ids: readonly string[]): Binding[] {
+  return [
+    ...ids.map((id) => ({ queue, exchange: names.eventExchange, key: id })),
+    // The way home from the delay queues.
+    { queue, exchange: names.deliverExchange, key: queue },
+  ];
+}

@@ -1,0 +1,65 @@
+import { Fault } from "./fault.ts";
+import type { Headers, HeaderValue, Incoming } from "./message.ts";
+import { headers, traceHeaders } from "./names.ts";
+import type { Principal } from "./principal.ts";
+
+/** What a message hands on to the messages that it causes. */
+export interface Trail {
+  readonly conversation?: string | undefined;
+  readonly principal?: Principal | undefined;
+  readonly deadline?: number | undefined;
+  readonly trace?: Headers | undefined;
+}
+
+/** The conversation a message belongs to: the one in its header, else it began one itself. */
+export function conversationOf(message: Incoming): string {
+  const named = message.headers?.[headers.conversation];
+  return typeof named === "string" ? named : (message.messageId ?? message.correlationId ?? "");
+}
+
+/** @throws Fault BAD_MESSAGE for a header that is not a principal */
+export function principalOf(message: Incoming): Principal | undefined {
+  const text = message.headers?.[headers.principal];
+  if (text === undefined) return undefined;
+  const principal = parse(text);
+  if (isPrincipal(principal)) return principal;
+  throw new Fault(
+    "BAD_MESSAGE",
+    { header: headers.principal },
+    {
+      message: `The header ${headers.principal} is not a principal: {"subject": string, "scopes": string[]} as JSON.`,
+    },
+  );
+}
+
+function parse(text: HeaderValue): unknown {
+  try {
+    return JSON.parse(String(text));
+  } catch {
+    return undefined;
+  }
+}
+
+function isPrincipal(value: unknown): value is Principal {
+  if (typeof value !== "object" || value === null) return false;
+  const { subject, scopes } = value as Partial<Principal>;
+  return (
+    typeof subject === "string" && Array.isArray(scopes) && scopes.every((scope) => typeof scope === "string")
+  );
+}
+
+export function traceOf(message: Incoming): Headers | undefined {
+  const { headers: all } = message;
+  if (all === undefined || all[traceHeaders[0]] === undefined) return undefined;
+  const trace: Record<string, HeaderValue> = {};
+  for (const name of traceHeaders) if (all[name] !== undefined) trace[name] = all[name];
+  return trace;
+}
+
+/** Adds a trail to the headers of a message that it causes. */
+export function leaveTrail(into: Record<string, HeaderValue>, trail: Trail): Record<string, HeaderValue> {
+  if (trail.conversation !== undefined) into[headers.conversation] = trail.conversation;
+  if (trail.principal !== undefined) into[headers.principal] = JSON.stringify(trail.principal);
+  if (trail.trace !== undefined) Object.assign(into, trail.trace);
+  return into;
+}
