@@ -1,0 +1,107 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { randomBytes } from "node:crypto";
+import { closeSync, existsSync, mkdirSync, openSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { type Installed, searchPath } from "./installed.ts";
+
+export interface NodePlan {
+  readonly name: string;
+  readonly folder: string;
+  /** AMQP, distribution and name service, all on loopback only. */
+  readonly port: number;
+  readonly distPort: number;
+  readonly epmdPort: number;
+}
+
+/**
+ * Starts the name service of one data folder in the foreground, so that its process is known and can be ended. The
+ * machine's usual one on 4369 is neither used nor disturbed.
+ */
+export function startEpmd(installed: Installed, plan: NodePlan): ChildProcess {
+  return startDetached(installed.epmd, ["-address", "127.0.0.1", "-port", String(plan.epmdPort)], plan);
+}
+
+/** Starts a node as a process of its own that outlives this one; its first words go to `output.log`. */
+export function startNode(installed: Installed, plan: NodePlan): ChildProcess {
+  prepareFolder(plan);
+  return startDetached(installed.server, ["-noinput"], plan);
+}
+
+/** What the node wrote to its terminal since it was last started. */
+export function nodeOutput(folder: string): string {
+  const path = join(folder, "output.log");
+  return existsSync(path) ? readFileSync(path, "utf8") : "";
+}
+
+/** The number of the process that is the node itself, which differs from the started one under some packages. */
+export function nodePid(folder: string): number | undefined {
+  const path = join(folder, "pid");
+  const pid = existsSync(path) ? Number(readFileSync(path, "utf8").trim()) : Number.NaN;
+  return Number.isInteger(pid) && pid > 0 ? pid : undefined;
+}
+
+function startDetached(program: string, args: string[], plan: NodePlan): ChildProcess {
+  const output = openSync(join(plan.folder, "output.log"), "a", 0o600);
+  try {
+    const child = spawn(program, args, {
+      cwd: plan.folder,
+      detached: true,
+      env: environment(plan),
+      stdio: ["ignore", output, output],
+    });
+    child.unref();
+    return child;
+  } finally {
+    closeSync(output);
+  }
+}
+
+function prepareFolder({ folder, port }: NodePlan): void {
+  for (const part of ["mnesia", "log"]) mkdirSync(join(folder, part), { recursive: true });
+  const cookie = join(folder, ".erlang.cookie");
+  // Erlang refuses a cookie that others may read.
+  if (!existsSync(cookie)) writeFileSync(cookie, randomBytes(20).toString("hex"), { mode: 0o400 });
+  writeFileSync(join(folder, "enabled_plugins"), "[].\n");
+  writeFileSync(join(folder, "advanced.config"), settings(port));
+}
+
+/** Erlang terms, not rabbitmq.conf: the latter is translated at every start, which takes longer than this node's work. */
+function settings(port: number): string {
+  return `[
+  {rabbit, [{tcp_listeners, [{"127.0.0.1", ${port}}]}]},
+  {ra, [{wal_max_size_bytes, 33554432}]}
+].
+`;
+}
+
+/**
+ * Everything the node reads of its environment. Nothing of the caller's gets in but the PATH: RABBITMQ_ and ERL_
+ * variables of the machine's own node would send this one to that one's folders.
+ */
+function environment({ folder, name, port, distPort, epmdPort }: NodePlan): NodeJS.ProcessEnv {
+  return {
+    PATH: searchPath(),
+    LANG: "C.UTF-8",
+    HOME: folder,
+    RABBITMQ_NODENAME: `${name}@localhost`,
+    RABBITMQ_NODE_IP_ADDRESS: "127.0.0.1",
+    RABBITMQ_NODE_PORT: String(port),
+    RABBITMQ_DIST_PORT: String(distPort),
+    RABBITMQ_CONF_ENV_FILE: "/dev/null",
+    RABBITMQ_CONFIG_FILE: join(folder, "rabbitmq"),
+    RABBITMQ_ADVANCED_CONFIG_FILE: join(folder, "advanced.config"),
+    RABBITMQ_ENABLED_PLUGINS_FILE: join(folder, "enabled_plugins"),
+    RABBITMQ_MNESIA_BASE: join(folder, "mnesia"),
+    RABBITMQ_LOG_BASE: join(folder, "log"),
+    RABBITMQ_PID_FILE: join(folder, "pid"),
+    RABBITMQ_PLUGINS_EXPAND_DIR: join(folder, "plugins"),
+    RABBITMQ_GENERATED_CONFIG_DIR: join(folder, "config"),
+    // With this and "-noinput" the script becomes the node instead of waiting beside it.
+    RABBITMQ_ALLOW_INPUT: "true",
+    RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS:
+      "+S 2:2 +sbwt none +sbwtdcpu none +sbwtdio none -kernel inet_dist_use_interface {127,0,0,1}",
+    ERL_EPMD_ADDRESS: "127.0.0.1",
+    ERL_EPMD_PORT: String(epmdPort),
+    ERL_CRASH_DUMP_SECONDS: "0",
+  };
+}

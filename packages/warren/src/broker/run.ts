@@ -1,0 +1,39 @@
+import { spawn } from "node:child_process";
+import { searchPath } from "./installed.ts";
+
+export interface Finished {
+  /** `null` when a signal ended it, the time limit's for one. */
+  readonly code: number | null;
+  /** The last 16 KB of what it wrote, both streams. */
+  readonly output: string;
+}
+
+/** Runs a program to its end and keeps what it wrote. Rejects only when it cannot be started. */
+export function run(
+  program: string,
+  args: readonly string[],
+  environment: NodeJS.ProcessEnv = {},
+  timeoutMs?: number,
+): Promise<Finished> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(program, args, {
+      env: { ...process.env, PATH: searchPath(), ...environment },
+      stdio: ["ignore", "pipe", "pipe"],
+      ...(timeoutMs !== undefined && { timeout: timeoutMs }),
+    });
+    let output = "";
+    const collect = (chunk: Buffer): void => {
+      output = (output + chunk.toString("utf8")).slice(-16_384);
+    };
+    child.stdout.on("data", collect);
+    child.stderr.on("data", collect);
+    child.once("error", reject);
+    child.once("close", (code) => resolve({ code, output }));
+  });
+}
+
+/** The last lines that say anything. */
+export function lastLines(text: string, count: number): string {
+  const lines = text.split("\n").filter((line) => line.trim() !== "");
+  return lines.slice(-count).join("\n");
+}
