@@ -1,0 +1,116 @@
+import type { ConsumeOptions, Consumer, Disposition, Handle } from "../transport.ts";
+import type { AmqpChannel, AmqpConnection, RawMessage } from "./amqp.ts";
+import type { Settings } from "./options.ts";
+import { type Settlement, settlement } from "./settlement.ts";
+import { type SteadyChannel, steadyChannel } from "./steady-channel.ts";
+import { incoming } from "./translate.ts";
+
+/** A consumer that attaches itself again. */
+export interface QueueConsumer extends Consumer {
+  readonly queue: string;
+  readonly attached: boolean;
+  attach: SteadyChannel["attach"];
+}
+
+export interface ConsumerHooks {
+  changed(): void;
+  /** The queue may be gone: make it exist again. */
+  redeclare(connection: AmqpConnection, queue: string): Promise<void>;
+}
+
+export function queueConsumer(
+  settings: Settings,
+  queue: string,
+  handle: Handle,
+  { prefetch }: ConsumeOptions,
+  hooks: ConsumerHooks,
+): QueueConsumer {
+  let running = 0;
+  let stopping: Promise<void> | undefined;
+  let idle: (() => void) | undefined;
+
+  const steady = steadyChannel(settings, {
+    purpose: `consume ${queue}`,
+    changed: hooks.changed,
+    async open(connection, again) {
+      if (again) await hooks.redeclare(connection, queue);
+      const channel = await connection.channel();
+      await channel.prefetch(prefetch);
+      const settle = settlement(channel);
+      await channel.consume(queue, false, (raw) => {
+        if (raw) deliver(settle, raw);
+        else if (!stopping) steady.renew();
+      });
+      return channel;
+    },
+  });
+
+  function deliver(settle: Settlement, raw: RawMessage): void {
+    // Delivered after the stop: it goes back to its queue when the channel closes.
+    if (stopping) return;
+    const tag = raw.fields.deliveryTag;
+    let outcome: Disposition | Promise<Disposition>;
+    try {
+      outcome = handle(incoming(raw));
+    } catch (error) {
+      outcome = thrown(error);
+    }
+    if (typeof outcome === "string") return settle.settle(tag, outcome);
+    running++;
+    settle.begin(tag);
+    outcome.then(
+      (disposition) => finish(settle, tag, disposition),
+      (error) => finish(settle, tag, thrown(error)),
+    );
+  }
+
+  function thrown(error: unknown): Disposition {
+    settings.log.error({ queue, err: error }, "a handler of messages threw; the message is rejected");
+    return "reject";
+  }
+
+  function finish(settle: Settlement, tag: number, disposition: Disposition): void {
+    settle.settle(tag, disposition);
+    running--;
+    if (running === 0) idle?.();
+  }
+
+  async function stop(): Promise<void> {
+    const { channel } = steady;
+    steady.release();
+    await cancelled(channel);
+    if (running > 0) {
+      await new Promise<void>((resolve) => {
+        idle = resolve;
+      });
+    }
+    // The answer to the close tells that the broker has read the acks before it.
+    await channel
+      ?.close()
+      .catch((error) =>
+        settings.log.debug({ queue, err: error }, "the channel of a stopped consumer was lost"),
+      );
+  }
+
+  /** A consumer whose channel breaks meanwhile is cancelled just as well. */
+  async function cancelled(channel: AmqpChannel | undefined): Promise<void> {
+    if (!channel?.open) return;
+    await channel
+      .cancel()
+      .catch((error) =>
+        settings.log.debug({ queue, err: error }, "the channel of a stopping consumer was lost"),
+      );
+  }
+
+  return {
+    queue,
+    get attached() {
+      return steady.channel !== undefined;
+    },
+    attach: (connection, strict) => (stopping ? Promise.resolve() : steady.attach(connection, strict)),
+    stop() {
+      stopping ??= stop();
+      return stopping;
+    },
+  };
+}

@@ -1,0 +1,2 @@
+export type { RabbitmqOptions, RabbitmqTls } from "./options.ts";
+export { rabbitmq } from "./rabbitmq.ts";

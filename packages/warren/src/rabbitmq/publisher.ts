@@ -1,0 +1,251 @@
+import { Fault } from "../fault.ts";
+import type { Outgoing } from "../message.ts";
+import type { Timer } from "../time.ts";
+import type { AmqpChannel, AmqpError } from "./amqp.ts";
+import { backoffMs } from "./backoff.ts";
+import { stopped } from "./link.ts";
+import type { Settings } from "./options.ts";
+import { checkSize, exchangeInError } from "./sender.ts";
+import { type SteadyChannel, steadyChannel } from "./steady-channel.ts";
+import { confirmWindow, type Window } from "./window.ts";
+
+/** Messages that the broker confirms. */
+export interface Publisher {
+  readonly steady: SteadyChannel;
+  publish(message: Outgoing): Promise<void>;
+  /** The broker takes nothing for this reason, or takes messages again (`undefined`). */
+  blocked(reason: string | undefined): void;
+  /** Sends what could not be sent before. */
+  pump(): void;
+  /** Ends every publish under way with this fault. */
+  failAll(fault: Fault): void;
+  /** Takes no more; resolves when nothing is under way, or after `drainMs`, when the rest has failed with STOPPED. */
+  drain(drainMs: number): Promise<void>;
+}
+
+/** One publish, from the call until it is settled. */
+interface Entry {
+  readonly message: Outgoing;
+  readonly id: string | undefined;
+  readonly deadline: number;
+  resolve(): void;
+  reject(error: Error): void;
+  settled: boolean;
+  /** The broker's words, when it came back on this attempt. */
+  returned: string | undefined;
+  /** How often the broker refused it. */
+  refusals: number;
+}
+
+export function publisher(
+  settings: Settings,
+  nextId: () => string,
+  hooks: { changed(): void; away(): string },
+): Publisher {
+  const { clock, log } = settings;
+  /** In order of their deadlines, as all have the same time. */
+  const underway = new Set<Entry>();
+  let waiting: Entry[] = [];
+  /** What was taken from the front of `waiting`. */
+  let taken = 0;
+  let window: Window<Entry> = confirmWindow();
+  let blockedBy: string | undefined;
+  let trouble: string | undefined;
+  let sweep: Timer | undefined;
+  let stopping = false;
+  let drained: (() => void) | undefined;
+
+  const steady = steadyChannel(settings, {
+    purpose: "publish",
+    changed: hooks.changed,
+    async open(connection) {
+      const channel = await connection.channel();
+      await channel.confirm();
+      return channel;
+    },
+    opened(channel) {
+      const fresh: Window<Entry> = confirmWindow();
+      window = fresh;
+      channel.onConfirm((tag, multiple, good) => {
+        fresh.settle(tag, multiple, good ? confirmed : refused);
+        pump();
+      });
+      channel.onReturn(({ messageId, exchange, key, text }) => {
+        const came = fresh.find(
+          (e) =>
+            e.id === messageId && !e.returned && e.message.exchange === exchange && e.message.key === key,
+        );
+        if (came) came.returned = text || "NO_ROUTE";
+      });
+      channel.connection.onDrain(pump);
+      pump();
+    },
+    lost: (_channel, error) => again(error),
+  });
+
+  /** The unconfirmed go first on the next channel, in their order, ahead of what waits. */
+  function again(error: AmqpError | undefined): void {
+    const lost = window.rest().filter((entry) => !entry.settled);
+    window = confirmWindow();
+    if (error) trouble = error.message;
+    const missing = error ? exchangeInError(error) : undefined;
+    for (const entry of lost) {
+      entry.returned = undefined;
+      if (missing !== undefined && entry.message.exchange === missing) unroutable(entry, error!.message);
+    }
+    waiting = [...lost.filter((entry) => !entry.settled), ...waiting.slice(taken)];
+    taken = 0;
+    if (lost.length > 0)
+      log.info({ unconfirmed: lost.length }, "publishing again what RabbitMQ had not confirmed");
+  }
+
+  function confirmed(entry: Entry): void {
+    if (entry.settled) return;
+    if (entry.returned !== undefined) return unroutable(entry, entry.returned);
+    finish(entry);
+    entry.resolve();
+  }
+
+  function unroutable(entry: Entry, text: string): void {
+    const { exchange, key } = entry.message;
+    const message = `No queue took the message to exchange "${exchange}" with key "${key}" (${text}). Declare and bind a queue for it first.`;
+    fail(entry, new Fault("UNROUTABLE", { exchange, key }, { message }));
+  }
+
+  /** A full queue refuses; it may have room again before the time is up. */
+  function refused(entry: Entry): void {
+    if (entry.settled) return;
+    trouble = "the broker refuses the message (basic.nack), as a full queue does";
+    entry.returned = undefined;
+    clock.after(backoffMs(settings, entry.refusals++), () => {
+      if (entry.settled) return;
+      waiting.push(entry);
+      pump();
+    });
+  }
+
+  function finish(entry: Entry): void {
+    entry.settled = true;
+    underway.delete(entry);
+    if (underway.size > 0) return;
+    sweep?.cancel();
+    sweep = undefined;
+    drained?.();
+  }
+
+  function fail(entry: Entry, error: Error): void {
+    finish(entry);
+    entry.reject(error);
+  }
+
+  /** One timer for all, set for the oldest. */
+  function watch(): void {
+    const oldest = underway.values().next().value;
+    if (sweep || !oldest) return;
+    sweep = clock.after(Math.max(0, oldest.deadline - clock.now()), () => {
+      sweep = undefined;
+      for (const entry of underway) {
+        if (entry.deadline > clock.now()) break;
+        fail(entry, late(entry));
+      }
+      watch();
+    });
+  }
+
+  function late({ message: { exchange, key } }: Entry): Fault {
+    const why =
+      blockedBy !== undefined
+        ? `blocked by the broker: ${blockedBy}`
+        : steady.channel
+          ? (trouble ?? "no answer")
+          : hooks.away();
+    const text = `RabbitMQ did not confirm the message to exchange "${exchange}" with key "${key}" within ${settings.publishTimeoutMs} ms (${why}). It may have arrived.`;
+    return new Fault("UNAVAILABLE", { exchange, key }, { message: text });
+  }
+
+  function pump(): void {
+    const { channel } = steady;
+    while (taken < waiting.length && ready(channel)) {
+      const entry = waiting[taken++]!;
+      if (!entry.settled) put(channel!, entry);
+    }
+    if (taken > 0 && (taken === waiting.length || taken > 1_024)) {
+      waiting = waiting.slice(taken);
+      taken = 0;
+    }
+  }
+
+  function ready(channel: AmqpChannel | undefined): boolean {
+    return (
+      channel?.open === true &&
+      blockedBy === undefined &&
+      window.size < settings.maxUnconfirmed &&
+      !channel.connection.congested
+    );
+  }
+
+  function put(channel: AmqpChannel, entry: Entry): void {
+    try {
+      channel.publish(entry.message, entry.id);
+    } catch (error) {
+      return fail(entry, error as Error);
+    }
+    window.add(entry);
+  }
+
+  function publish(message: Outgoing): Promise<void> {
+    if (stopping) throw stopped();
+    checkSize(settings, message);
+    const { channel } = steady;
+    const now = taken === waiting.length && ready(channel);
+    if (!now && waiting.length - taken >= settings.maxWaiting) {
+      const text = `${settings.maxWaiting} messages wait to be published to RabbitMQ already (maxWaiting). Publish more slowly, or try again later.`;
+      throw new Fault("OVERLOADED", { limit: settings.maxWaiting }, { message: text });
+    }
+    return new Promise((resolve, reject) => {
+      const entry: Entry = {
+        message,
+        id: message.messageId ?? (message.mandatory ? nextId() : undefined),
+        deadline: clock.now() + settings.publishTimeoutMs,
+        resolve,
+        reject,
+        settled: false,
+        returned: undefined,
+        refusals: 0,
+      };
+      underway.add(entry);
+      if (now) put(channel!, entry);
+      else waiting.push(entry);
+      if (!sweep) watch();
+    });
+  }
+
+  function failAll(fault: Fault): void {
+    for (const entry of [...underway]) fail(entry, fault);
+    waiting = [];
+    taken = 0;
+  }
+
+  return {
+    steady,
+    // Async, so that whatever is wrong with a message is a rejection.
+    publish: async (message) => publish(message),
+    blocked(reason) {
+      blockedBy = reason;
+      pump();
+    },
+    pump,
+    failAll,
+    async drain(drainMs) {
+      stopping = true;
+      if (underway.size > 0) {
+        const drain = Promise.withResolvers<void>();
+        drained = drain.resolve;
+        const timer = clock.after(drainMs, drain.resolve);
+        await drain.promise;
+        timer.cancel();
+      }
+      failAll(stopped());
+    },
+  };
+}

@@ -1,0 +1,57 @@
+import { type Random, randomId } from "../id.ts";
+import type { Incoming } from "../message.ts";
+import type { AmqpConnection } from "./amqp.ts";
+import type { Settings } from "./options.ts";
+import { type SteadyChannel, steadyChannel } from "./steady-channel.ts";
+import { incoming } from "./translate.ts";
+
+/** A place for replies, a new one on every connection. */
+export interface ReplyAddress {
+  readonly address: string;
+  readonly attached: boolean;
+  attach: SteadyChannel["attach"];
+}
+
+export function replyAddress(
+  settings: Settings,
+  handle: (message: Incoming) => void,
+  changed: () => void,
+): ReplyAddress {
+  let address = queueName(settings.random);
+  const steady = steadyChannel(settings, {
+    purpose: "replies",
+    changed,
+    async open(connection: AmqpConnection) {
+      const channel = await connection.channel();
+      const queue = queueName(settings.random);
+      await channel.queue(queue, {
+        durable: false,
+        exclusive: true,
+        arguments: { "x-queue-type": "classic" },
+      });
+      await channel.consume(queue, true, (raw) => {
+        if (!raw) return steady.renew();
+        try {
+          handle(incoming(raw));
+        } catch (error) {
+          settings.log.error({ err: error }, "a handler of replies threw");
+        }
+      });
+      address = queue;
+      return channel;
+    },
+  });
+  return {
+    get address() {
+      return address;
+    },
+    get attached() {
+      return steady.channel !== undefined;
+    },
+    attach: steady.attach,
+  };
+}
+
+function queueName(random: Random): string {
+  return `warren.replies.${randomId(random)}`;
+}

@@ -1,0 +1,87 @@
+import { Fault } from "../fault.ts";
+import type { Outgoing } from "../message.ts";
+import type { AmqpError } from "./amqp.ts";
+import type { Settings } from "./options.ts";
+import { type SteadyChannel, steadyChannel } from "./steady-channel.ts";
+
+/** Messages that nobody waits for the broker's word on. */
+export interface Sender {
+  readonly steady: SteadyChannel;
+  send(message: Outgoing, returned: (() => void) | undefined): boolean;
+}
+
+interface Sent {
+  readonly exchange: string;
+  readonly returned: () => void;
+}
+
+/**
+ * The broker never says that a message has not come back, but it returns one before it reads far beyond it. So sent
+ * messages are remembered in two generations of this many, and forgotten with the older one.
+ */
+const generation = 8_192;
+
+export function sender(settings: Settings, nextId: () => string, changed: () => void): Sender {
+  let young = new Map<string, Sent>();
+  let old = new Map<string, Sent>();
+  const steady = steadyChannel(settings, {
+    purpose: "send",
+    changed,
+    open: (connection) => connection.channel(),
+    opened: (channel) => channel.onReturn(({ messageId }) => take(messageId)?.returned()),
+    lost(_channel, error) {
+      const missing = error ? exchangeInError(error) : undefined;
+      const lost = [...old.values(), ...young.values()];
+      old = new Map();
+      young = new Map();
+      // Sending to an exchange that does not exist ends the channel instead of returning the message.
+      for (const one of lost) if (one.exchange === missing) one.returned();
+    },
+  });
+
+  function take(id: string): Sent | undefined {
+    const sent = young.get(id) ?? old.get(id);
+    young.delete(id);
+    old.delete(id);
+    return sent;
+  }
+
+  function remember(id: string, sent: Sent): void {
+    if (young.size >= generation) {
+      old = young;
+      young = new Map();
+    }
+    young.set(id, sent);
+  }
+
+  return {
+    steady,
+    send(message, returned) {
+      checkSize(settings, message);
+      const { channel } = steady;
+      if (!channel?.open || channel.connection.congested) return false;
+      if (returned && message.mandatory) {
+        const id = message.messageId ?? nextId();
+        channel.publish(message, id);
+        remember(id, { exchange: message.exchange, returned });
+      } else {
+        channel.publish(message, message.messageId);
+      }
+      return true;
+    },
+  };
+}
+
+/** @throws Fault TOO_LARGE */
+export function checkSize({ maxMessageBytes: limit }: Settings, message: Outgoing): void {
+  const bytes = message.body.length;
+  if (bytes <= limit) return;
+  const text = `A message of ${bytes} bytes to "${message.exchange}" "${message.key}" exceeds the limit of ${limit} (maxMessageBytes).`;
+  throw new Fault("TOO_LARGE", { bytes, limit }, { message: text });
+}
+
+/** The exchange that a channel was closed for: it does not exist, or we may not write to it. */
+export function exchangeInError(error: AmqpError): string | undefined {
+  if (error.code !== 404 && error.code !== 403) return undefined;
+  return /exchange '([^']*)'/.exec(error.message)?.[1];
+}

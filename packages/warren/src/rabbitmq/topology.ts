@@ -1,0 +1,120 @@
+import type { Binding, Exchange, Queue, Topology } from "../transport.ts";
+import type { AmqpChannel, AmqpConnection, AmqpError } from "./amqp.ts";
+import type { Settings } from "./options.ts";
+
+/** What was declared, so that it can be declared again. */
+export interface DeclaredTopology {
+  /** @throws Error naming what exists with other arguments, or what is missing; the connection's error when that was lost */
+  declare(connection: AmqpConnection, topology: Topology): Promise<void>;
+  /** Everything, on a new connection. What the broker refuses is logged and left. */
+  again(connection: AmqpConnection): Promise<void>;
+  /** One queue and what leads to it, after it was deleted under a consumer. */
+  queueAgain(connection: AmqpConnection, queue: string): Promise<void>;
+}
+
+type Step = (channel: AmqpChannel) => Promise<void>;
+
+export function declaredTopology({ log }: Settings): DeclaredTopology {
+  const exchanges = new Map<string, Exchange>();
+  const queues = new Map<string, Queue>();
+  const bindings = new Map<string, Binding>();
+
+  /** A refused step closes the channel, so the next one needs another. */
+  async function forgiving(connection: AmqpConnection, steps: Step[]): Promise<void> {
+    let channel: AmqpChannel | undefined;
+    for (const step of steps) {
+      if (!connection.open) return;
+      try {
+        channel = channel?.open ? channel : await connection.channel();
+        await step(channel);
+      } catch (error) {
+        if (connection.open)
+          log.error({ err: error }, "RabbitMQ refused to declare again what was declared before");
+      }
+    }
+    await channel?.close();
+  }
+
+  return {
+    async declare(connection, topology) {
+      const channel = await connection.channel();
+      for (const exchange of topology.exchanges ?? []) {
+        await exchangeStep(exchange)(channel);
+        exchanges.set(exchange.name, exchange);
+      }
+      for (const queue of topology.queues ?? []) {
+        await queueStep(queue)(channel);
+        queues.set(queue.name, queue);
+      }
+      for (const binding of topology.bindings ?? []) {
+        await bindingStep(binding)(channel);
+        bindings.set(JSON.stringify([binding.queue, binding.exchange, binding.key]), binding);
+      }
+      await channel.close();
+    },
+    async again(connection) {
+      const steps = [
+        ...[...exchanges.values()].map(exchangeStep),
+        ...[...queues.values()].map(queueStep),
+        ...[...bindings.values()].map(bindingStep),
+      ];
+      await forgiving(connection, steps);
+    },
+    async queueAgain(connection, name) {
+      const queue = queues.get(name);
+      if (!queue) return;
+      const own = [...bindings.values()].filter((binding) => binding.queue === name);
+      const sources = own.flatMap((binding) => exchanges.get(binding.exchange) ?? []);
+      await forgiving(connection, [...sources.map(exchangeStep), queueStep(queue), ...own.map(bindingStep)]);
+    },
+  };
+}
+
+function exchangeStep({ name, type }: Exchange): Step {
+  return (channel) => channel.exchange(name, type).catch((error) => fail(`exchange "${name}"`, error));
+}
+
+function queueStep(queue: Queue): Step {
+  const options =
+    queue.lifetime === "connection"
+      ? { durable: false, exclusive: true, arguments: queueArguments({ ...queue, type: "classic" }) }
+      : { durable: true, exclusive: false, arguments: queueArguments(queue) };
+  return (channel) =>
+    channel.queue(queue.name, options).catch((error) => fail(`queue "${queue.name}"`, error));
+}
+
+function bindingStep({ queue, exchange, key }: Binding): Step {
+  const what = `binding of queue "${queue}" to exchange "${exchange}"`;
+  return (channel) => channel.bind(queue, exchange, key).catch((error) => fail(what, error));
+}
+
+/** The type is explicit: a virtual host may have another default. */
+function queueArguments({ type, deadLetter, messageTtlMs }: Queue): Record<string, unknown> {
+  const args: Record<string, unknown> = { "x-queue-type": type };
+  if (messageTtlMs !== undefined) args["x-message-ttl"] = messageTtlMs;
+  if (!deadLetter) return args;
+  args["x-dead-letter-exchange"] = deadLetter.exchange;
+  if (deadLetter.key !== undefined) args["x-dead-letter-routing-key"] = deadLetter.key;
+  if (type === "quorum") {
+    // Without these two, a dead letter is lost when its target is away or the node stops in the middle.
+    args["x-dead-letter-strategy"] = "at-least-once";
+    args["x-overflow"] = "reject-publish";
+  }
+  return args;
+}
+
+/** `what` names the thing; the broker's own text says what differs. */
+function fail(what: string, error: AmqpError): never {
+  const { code, message: text } = error;
+  const advice =
+    code === 406
+      ? `exists on RabbitMQ with other settings: ${text}. Delete it there once it is empty, or declare it as it is.`
+      : code === 404
+        ? `needs something that does not exist on RabbitMQ: ${text}. Declare that first.`
+        : code === 403 || code === 405
+          ? `is not ours to use on RabbitMQ: ${text}. Grant the permission, or choose another name.`
+          : `could not be declared on RabbitMQ: ${text}.`;
+  throw Object.assign(new Error(`${what[0]!.toUpperCase()}${what.slice(1)} ${advice}`, { cause: error }), {
+    code,
+  });
+}

@@ -1,0 +1,39 @@
+import type { Headers, HeaderValue, Incoming } from "../message.ts";
+import type { RawMessage } from "./amqp.ts";
+
+/** Never throws: whatever anyone may put into a message, it is a message. */
+export function incoming(raw: RawMessage): Incoming {
+  const { fields, properties } = raw;
+  return {
+    exchange: fields.exchange,
+    key: fields.routingKey,
+    body: raw.content,
+    persistent: properties.deliveryMode === 2,
+    redelivered: fields.redelivered,
+    contentType: properties.contentType,
+    type: properties.type,
+    messageId: properties.messageId,
+    correlationId: properties.correlationId,
+    replyTo: properties.replyTo,
+    appId: properties.appId,
+    expirationMs: properties.expiration === undefined ? undefined : milliseconds(properties.expiration),
+    timestampSeconds: properties.timestamp,
+    headers: properties.headers === undefined ? undefined : plain(properties.headers),
+  };
+}
+
+function milliseconds(text: string): number | undefined {
+  return /^\d{1,15}$/.test(text) ? Number(text) : undefined;
+}
+
+/** Keeps what a header of ours can be. Tables, lists and binary data are the broker's notes or another client's. */
+function plain(headers: Record<string, unknown>): Headers | undefined {
+  let kept: Record<string, HeaderValue> | undefined;
+  for (const name of Object.keys(headers)) {
+    const value = headers[name];
+    if (typeof value !== "string" && typeof value !== "number" && typeof value !== "boolean") continue;
+    kept ??= {};
+    kept[name] = value;
+  }
+  return kept;
+}
