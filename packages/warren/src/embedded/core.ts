@@ -5,7 +5,7 @@ import { type Clock, systemClock } from "../time.ts";
 import type { Binding, Exchange, Queue } from "../transport.ts";
 import { type LiveExchange, liveExchange } from "./exchange.ts";
 import { LiveQueue, type QueueHost } from "./queue.ts";
-import { nowhere, received, type Stored, stored } from "./stored.ts";
+import { nowhere, received, type Stored, stored, withoutBrokersOwn } from "./stored.ts";
 import { turns } from "./turns.ts";
 
 export interface BrokerOptions {
@@ -137,15 +137,19 @@ export class Core implements QueueHost {
   /**
    * Puts a copy of the message into every queue it is routed to.
    * @returns whether there was one
-   * @throws Fault TOO_LARGE, OVERLOADED
+   * @throws Fault TOO_LARGE, OVERLOADED, UNROUTABLE (nobody declared the exchange)
    */
   publish(message: Outgoing): boolean {
     const size = message.body.byteLength;
     if (size > this.maxMessageBytes) {
-      throw new Fault("TOO_LARGE", { bytes: size, maxBytes: this.maxMessageBytes });
+      throw new Fault("TOO_LARGE", { bytes: size, limit: this.maxMessageBytes });
     }
     if (this.#bytes >= this.maxQueueBytes) this.#refuse();
-    return this.#route(message, message.exchange, message.key, nowhere);
+    if (message.exchange !== "" && !this.#exchanges.has(message.exchange)) {
+      const text = `The exchange "${message.exchange}" does not exist. Declare it before publishing to it.`;
+      throw new Fault("UNROUTABLE", { exchange: message.exchange, key: message.key }, { message: text });
+    }
+    return this.#route(withoutBrokersOwn(message), nowhere);
   }
 
   release(message: Stored): void {
@@ -160,25 +164,22 @@ export class Core implements QueueHost {
     const dead = died(message.message, name, deadLetter, reason);
     // A message that expires in a circle of queues with nobody ever rejecting it would go round for ever.
     const expiredIn = reason === "expired" ? [...message.expiredIn, name] : nowhere;
-    if (this.#route(dead, dead.exchange, dead.key, expiredIn)) return;
+    if (this.#route(dead, expiredIn)) return;
     this.log.warn(
       { queue: name, exchange: dead.exchange, key: dead.key, reason },
       "a dead letter reached no queue",
     );
   }
 
-  #route(message: Outgoing | Incoming, exchange: string, key: string, expiredIn: readonly string[]): boolean {
+  #route(message: Outgoing | Incoming, expiredIn: readonly string[]): boolean {
+    const { exchange, key } = message;
     if (exchange === "") {
       const queue = this.#queues.get(key);
       return queue !== undefined && this.#enqueue(queue, message, expiredIn);
     }
-    const found = this.#exchanges.get(exchange);
-    if (found === undefined) {
-      this.log.warn({ exchange, key }, "a message was sent to an exchange that nobody declared");
-      return false;
-    }
     let routed = false;
-    for (const queue of found.route(key)) routed = this.#enqueue(queue, message, expiredIn) || routed;
+    for (const queue of this.#exchanges.get(exchange)?.route(key) ?? [])
+      routed = this.#enqueue(queue, message, expiredIn) || routed;
     return routed;
   }
 

@@ -1,4 +1,4 @@
-import type { Incoming, Outgoing } from "../message.ts";
+import type { Headers, Incoming, Outgoing } from "../message.ts";
 
 /** A message in a queue, or in the hands of a consumer of that queue. */
 export interface Stored {
@@ -48,3 +48,21 @@ export function received(message: Outgoing | Incoming): Incoming {
     headers: headers === undefined ? undefined : { ...headers },
   };
 }
+
+/**
+ * What the broker notes on a dead letter must not travel on when the message is published again, and `CC` and `BCC`
+ * would route it elsewhere: the RabbitMQ transport leaves both out as well.
+ */
+export function withoutBrokersOwn(message: Outgoing): Outgoing {
+  const { headers } = message;
+  for (const name in headers) {
+    if (brokersOwn.test(name)) return { ...message, headers: ownHeaders(headers) };
+  }
+  return message;
+}
+
+function ownHeaders(headers: Headers): Headers {
+  return Object.fromEntries(Object.entries(headers).filter(([name]) => !brokersOwn.test(name)));
+}
+
+const brokersOwn = /^(?:x-(?:death|first-death-|last-death-|delivery-count|acquired-count)|B?CC$)/;

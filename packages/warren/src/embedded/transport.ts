@@ -93,8 +93,7 @@ class EmbeddedTransport implements Transport {
         this.#core.call(returned);
       return true;
     } catch (error) {
-      if (error instanceof Fault && error.code === "OVERLOADED") return false;
-      throw error;
+      return this.#notSent(message, returned, error);
     }
   }
 
@@ -140,6 +139,18 @@ class EmbeddedTransport implements Transport {
   async #publishLater(message: Outgoing): Promise<void> {
     await this.line.ready();
     if (!this.#core.publish(message) && message.mandatory) throw unroutable(message);
+  }
+
+  #notSent(message: Outgoing, returned: (() => void) | undefined, error: unknown): boolean {
+    if (error instanceof Fault && error.code === "OVERLOADED") return false;
+    if (!(error instanceof Fault && error.code === "UNROUTABLE")) throw error;
+    // Nobody waits for the outcome of a send, so the log is the only place where this shows.
+    this.#core.log.error(
+      { err: error, type: message.type },
+      "a message was sent to an exchange that nobody declared",
+    );
+    if (message.mandatory && returned !== undefined) this.#core.call(returned);
+    return true;
   }
 
   #attach(subscription: Subscription): void {

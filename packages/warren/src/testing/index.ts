@@ -1,0 +1,3 @@
+export type { Features } from "./conformance/stage.ts";
+export { type ConformanceOptions, transportConformance } from "./conformance/suite.ts";
+export { type VirtualClock, virtualClock } from "./virtual-clock.ts";
