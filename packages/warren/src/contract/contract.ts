@@ -1,4 +1,4 @@
-import type { Method, MethodSpec } from "./method.ts";
+import type { AnyMethodSpec, Method, MethodSpec } from "./method.ts";
 import type { In, Out, Schema } from "./schema.ts";
 
 /** A named event of a contract, a plain value. */
@@ -16,7 +16,7 @@ export interface Event<N extends string = string, I = any, O = any> {
 type Both<S> = { readonly in: In<S>; readonly out: Out<S> };
 
 type MethodsOf<S extends string, M> = {
-  readonly [K in keyof M & string]: M[K] extends MethodSpec<infer I, infer O, infer E>
+  readonly [K in keyof M & string]: M[K] extends { readonly "~types"?: readonly [infer I, infer O, infer E] }
     ? Method<`${S}.${K}`, Both<I>, Both<O>, E>
     : never;
 };
@@ -41,14 +41,14 @@ export type AnyContract = Contract<any, any, any>;
  */
 export function contract<
   const S extends string,
-  M extends Record<string, MethodSpec> = {},
+  M extends Record<string, AnyMethodSpec> = {},
   V extends Record<string, Schema<any, any>> = {},
 >(name: S, definition: { readonly methods?: M; readonly events?: V }): Contract<S, M, V> {
   checkServiceName(name);
   const methods: Record<string, Method> = {};
   for (const [key, spec] of Object.entries(definition.methods ?? {})) {
     checkMemberName(name, key);
-    methods[key] = { kind: "method", id: `${name}.${key}`, service: name, name: key, spec };
+    methods[key] = { kind: "method", id: `${name}.${key}`, service: name, name: key, spec: spec as MethodSpec };
   }
   const events: Record<string, Event> = {};
   for (const [key, schema] of Object.entries(definition.events ?? {})) {

@@ -30,9 +30,15 @@ export interface MethodDeclaration<I, O, E> {
   readonly summary?: string;
 }
 
-/** A declared method before it has a name. Made by `rpc`, named by `contract`. */
-export interface MethodSpec<I = any, O = any, E = any> extends MethodDeclaration<I, O, E> {
+/** Any declared method. Not generic: as a constraint, a generic one would make `rpc` infer `any` where nothing is declared. */
+export interface AnyMethodSpec {
   readonly kind: "rpc";
+}
+
+/** A declared method before it has a name. Made by `rpc`, named by `contract`. */
+export interface MethodSpec<I = any, O = any, E = any> extends AnyMethodSpec, MethodDeclaration<I, O, E> {
+  /** Types only; absent at run time. Inferring them from the optional fields would turn "none" into `unknown`. */
+  readonly "~types"?: readonly [input: I, output: O, errors: E];
 }
 
 /** Declares a method: request and reply, always with a deadline. */

@@ -35,9 +35,9 @@ export interface ReactionOptions<E, X> {
   readonly retry?: RetryPolicy;
 }
 
-export type Reactions<C extends AnyContract, U> = {
-  readonly [N in keyof EventTable<C, U>]?: Reaction<EventTable<C, U>[N], HandlerContext<C, U>>;
-};
+export type Reactions<C extends AnyContract, U> = [Known<C, U>] extends [never]
+  ? { readonly [none: string]: never }
+  : { readonly [N in keyof EventTable<C, U>]?: Reaction<EventTable<C, U>[N], HandlerContext<C, U>> };
 
 export interface ServiceDefinition<C extends AnyContract, U extends Uses> {
   /** Contracts that this service calls or listens to: `context.call.<name>`, and the names that `on` may have. */

@@ -1,0 +1,155 @@
+// What the types must accept and, marked, what they must reject. Checked by `npm run types`; nothing here runs.
+import { z } from "zod";
+import { type App, app, attempt, contract, type Middleware, rpc, type Service, service } from "../src/index.ts";
+import { embedded } from "../src/embedded/index.ts";
+
+const stock = contract("stock", {
+  methods: {
+    reserve: rpc({
+      http: "POST /stock/:sku/reservations",
+      input: z.object({ sku: z.string(), quantity: z.number().int().positive() }),
+      output: z.object({ holdId: z.string() }),
+      errors: { OUT_OF_STOCK: z.object({ left: z.number() }), CLOSED: { status: 409 } },
+      timeoutMs: 2_000,
+    }),
+    release: rpc({ input: z.object({ key: z.string() }), idempotent: true }),
+  },
+  events: { depleted: z.object({ sku: z.string() }) },
+});
+const orders = contract("orders", {
+  methods: {
+    place: rpc({ input: z.object({ sku: z.string(), quantity: z.coerce.number() }), output: z.object({ orderId: z.string() }) }),
+    get: rpc({
+      input: z.object({ orderId: z.string() }),
+      output: z.object({ orderId: z.string(), status: z.enum(["open", "paid"]) }),
+      idempotent: true,
+    }),
+    list: rpc({ output: z.array(z.string()) }),
+    search: rpc({ input: z.object({ term: z.string() }).optional(), output: z.array(z.string()) }),
+  },
+  events: { placed: z.object({ orderId: z.string(), sku: z.string() }), cancelled: z.object({ orderId: z.string() }) },
+});
+const plain = contract("plain", { methods: { ping: rpc() } });
+
+// A route is a verb and a path.
+// @ts-expect-error no verb
+rpc({ http: "/stock" });
+// @ts-expect-error an unknown verb
+rpc({ http: "FETCH /stock" });
+
+export const stockService: Service = service(stock, {
+  uses: { orders },
+  methods: {
+    async reserve({ sku, quantity }, { fail, emit, signal, principal }) {
+      const count: number = quantity;
+      if (count > 5) throw fail.OUT_OF_STOCK({ left: 0 });
+      if (signal.aborted || principal?.subject === "nobody") throw fail.CLOSED();
+      await emit.depleted({ sku });
+      // @ts-expect-error the contract has no such event
+      await emit.sold({ sku });
+      // @ts-expect-error the event has another field
+      await emit.depleted({ sk: sku });
+      // @ts-expect-error an undeclared code
+      if (count > 8) throw fail.NOPE({});
+      // @ts-expect-error other data than declared
+      if (count > 9) throw fail.OUT_OF_STOCK({ lef: 1 });
+      return { holdId: "h1" };
+    },
+    async release({ key }) {
+      key.toUpperCase();
+    },
+  },
+  on: {
+    "orders.placed": async (event, { call, log }) => {
+      log.info({ orderId: event.orderId }, "placed");
+      const { status } = await call.orders.get({ orderId: event.orderId });
+      const known: "open" | "paid" = status;
+      void known;
+      // @ts-expect-error the event has no such field
+      event.quantity;
+    },
+    "orders.cancelled": { to: "every-instance", retry: { attempts: 2 }, run: (event) => void event.orderId },
+    "stock.depleted": (event) => void event.sku,
+  },
+});
+
+// @ts-expect-error a method without a handler
+service(orders, { methods: { place: async () => ({ orderId: "o" }) } });
+
+service(orders, {
+  methods: {
+    place: async () => ({ orderId: "o" }),
+    // @ts-expect-error an output that the contract does not allow
+    get: async ({ orderId }) => ({ orderId, status: "bogus" }),
+    list: () => ["a"],
+    search: (input) => [input?.term ?? ""],
+  },
+});
+
+service(plain, {
+  methods: { ping() {} },
+  // @ts-expect-error an event of a contract that is not in `uses`
+  on: { "orders.placed": () => {} },
+});
+
+service(plain, {
+  uses: { orders },
+  methods: { ping() {} },
+  on: {
+    "orders.placed": () => {},
+    // @ts-expect-error an event that the contract does not have
+    "orders.shipped": () => {},
+  },
+});
+
+export const timed: Middleware = (next) => async (input, context) => {
+  const result = await next(input, context);
+  context.log.debug({ operation: context.operation.id }, "done");
+  return result;
+};
+
+export async function calls(shop: App): Promise<void> {
+  const client = shop.client(stock);
+  const result = await attempt(client.reserve({ sku: "A1", quantity: 2 }, { timeoutMs: 500 }));
+  if (!result.ok && result.error.code === "OUT_OF_STOCK") {
+    const left: number = result.error.data.left;
+    void left;
+  }
+  if (result.ok) {
+    const id: string = result.value.holdId;
+    void id;
+  }
+  // @ts-expect-error the value is there only where the call succeeded
+  result.value;
+  // @ts-expect-error a field of another type
+  await client.reserve({ sku: 1, quantity: 2 });
+  // @ts-expect-error a missing input
+  await client.reserve();
+  // @ts-expect-error a method that the contract does not have
+  await client.buy({});
+  await client.reserve({ sku: "A1", quantity: 2 }, { to: "instance", ifDown: "fail", signal: AbortSignal.timeout(5) });
+  const nothing: void = await client.release({ key: "k" });
+  void nothing;
+
+  const list: string[] = await shop.client(orders).list();
+  await shop.client(orders).list(undefined, { timeoutMs: 5 });
+  // @ts-expect-error an input where none is declared
+  await shop.client(orders).list("all");
+  await shop.client(orders).search();
+  await shop.client(orders).search({ term: list[0] ?? "" });
+
+  for (const answer of await shop.every(stock).reserve({ sku: "A1", quantity: 1 }, { expect: 2 }))
+    if (answer.ok) void (answer.value.holdId satisfies string);
+    else void (answer.error.code satisfies string);
+
+  await shop.emit(orders.events.placed, { orderId: "1", sku: "A1" });
+  // @ts-expect-error a field is missing
+  await shop.emit(orders.events.placed, { orderId: "1" });
+  await shop.subscribe(orders.events.placed, (event) => void (event.sku satisfies string));
+  const { orderId } = await shop.call(orders.methods.place, { sku: "A1", quantity: "2" });
+  void (orderId satisfies string);
+}
+
+export const shop: App = app({ transport: embedded(), services: [stockService], contracts: [orders], use: [timed] });
+// @ts-expect-error a contract is not a service
+app({ transport: embedded(), services: [orders] });
