@@ -1,5 +1,7 @@
 import { chmodSync, existsSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import type { Clock } from "../time.ts";
 import { findProgram } from "./installed.ts";
+import { withLock } from "./lock.ts";
 import { lastLines, run } from "./run.ts";
 
 /** Asked by Debian's packages before they start a service; 101 means "do not". */
@@ -17,10 +19,18 @@ export function canInstall(): boolean {
  * Installs Debian's rabbitmq-server. The package would start a node of its own on port 5672 and again at every boot;
  * neither happens here, and no node that ran before is touched.
  */
-export async function installPackage(log: (line: string) => void): Promise<void> {
+export function installPackage(log: (line: string) => void, clock: Clock): Promise<void> {
+  // Two at once would restore each other's policy.
+  return withLock("/run/warren", clock, () => install(log), 600_000);
+}
+
+async function install(log: (line: string) => void): Promise<void> {
+  if (findProgram("rabbitmq-server") !== undefined) return;
   log("RabbitMQ is not installed: installing Debian's rabbitmq-server (apt-get, about a minute) ...");
   await runApt(["update"]);
-  await withoutServiceStarts(() => runApt(["install", "-y", "--no-install-recommends", "rabbitmq-server"]));
+  await withoutServiceStarts(() =>
+    runApt(["install", "-y", "--no-install-recommends", "-o", "DPkg::Lock::Timeout=300", "rabbitmq-server"]),
+  );
   if (findProgram("systemctl") !== undefined) {
     const { code, output } = await run("systemctl", ["disable", "rabbitmq-server.service"]);
     if (code !== 0) log(`The package's own service could not be disabled: ${lastLines(output, 2)}`);

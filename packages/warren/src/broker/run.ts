@@ -32,8 +32,12 @@ export function run(
   });
 }
 
-/** The last lines that say anything. */
+const maxLineLength = 400;
+
+/** The last lines that say anything, each cut to a readable length: Erlang's can fill a screen. */
 export function lastLines(text: string, count: number): string {
   const lines = text.split("\n").filter((line) => line.trim() !== "");
-  return lines.slice(-count).join("\n");
+  const cut = (line: string): string =>
+    line.length > maxLineLength ? `${line.slice(0, maxLineLength)} ...` : line;
+  return lines.slice(-count).map(cut).join("\n");
 }

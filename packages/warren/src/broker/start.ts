@@ -44,7 +44,7 @@ async function findLauncher(order: StartOrder): Promise<(port: number) => Promis
   let failure = "";
   if (canInstall()) {
     try {
-      await installPackage(order.log);
+      await installPackage(order.log, order.clock);
     } catch (error) {
       // Docker may still do; the reason is told when it does not.
       failure = `\n\nInstalling it was tried:\n${error instanceof Error ? error.message : error}`;
@@ -94,7 +94,7 @@ async function launchNode(order: StartOrder, installed: Installed, port: number)
       if (started.ended() === undefined) await endProcess(started.identity(), 0, clock);
     }
     removeRecord(dataDir);
-    throw startFailure(cause, nodeOutput(folder));
+    throw startFailure(cause, order, nodeOutput(folder));
   }
 }
 
@@ -111,7 +111,7 @@ async function launchContainer(order: StartOrder, port: number): Promise<void> {
     const output = await containerLog(name);
     await removeContainer(name);
     removeRecord(order.dataDir);
-    throw startFailure(cause, output);
+    throw startFailure(cause, order, output);
   }
 }
 
@@ -135,10 +135,12 @@ async function waitUntilReady(
   }
 }
 
-function startFailure(cause: unknown, output: string): Error {
+/** Names what went wrong, and quotes the node where it ended by itself. */
+function startFailure(cause: unknown, { dataDir, signal }: StartOrder, output: string): Error {
   const what = cause instanceof Error ? cause.message : String(cause);
-  const words = lastLines(output, 12);
-  return new Error(words === "" ? what : `${what} Its last words:\n${words}`, { cause });
+  const words = lastLines(output, 6);
+  if (signal?.aborted || words === "") return new Error(what, { cause });
+  return new Error(`${what} Its last words (more under ${nodeFolder(dataDir)}):\n${words}`, { cause });
 }
 
 function isPortClash(message: string): boolean {
