@@ -1,0 +1,33 @@
+import { type Access, type AnyContract, Fault, type Method, type Principal } from "../index.ts";
+
+/** @throws Fault UNAUTHENTICATED, FORBIDDEN (`data.scopes` are those that are missing) */
+export function requireAccess(access: Access | undefined, principal: Principal | undefined): void {
+  if (access === undefined || access === "anyone") return;
+  if (principal === undefined)
+    throw new Fault("UNAUTHENTICATED", undefined, {
+      message: "Say who you are: send a token as `Authorization: Bearer …`.",
+    });
+  if (access === "authenticated") return;
+  const missing = access.scopes.filter((scope) => !principal.scopes.includes(scope));
+  if (missing.length > 0)
+    throw new Fault(
+      "FORBIDDEN",
+      { scopes: missing },
+      { message: `You lack the scope ${missing.join(", ")}.` },
+    );
+}
+
+/**
+ * A route that nobody could ever be let through, or worse, that somebody takes for protected, shall not exist.
+ * @throws TypeError naming the method
+ */
+export function checkAccessPossible(contracts: readonly AnyContract[], canAuthenticate: boolean): void {
+  if (canAuthenticate) return;
+  for (const method of contracts.flatMap((contract) =>
+    Object.values(contract.methods as Record<string, Method>),
+  ))
+    if (method.spec.http !== undefined && method.spec.access !== undefined && method.spec.access !== "anyone")
+      throw new TypeError(
+        `${method.id} is not for anyone, and the gateway cannot tell who calls: give it \`auth\` (or \`session.principal\`).`,
+      );
+}
