@@ -29,13 +29,15 @@ export type FaultOf<E> = { [C in keyof E & string]: Fault<C, ErrorOut<E[C]>> }[k
 /** A promise that also knows, as a type, which declared faults it may reject with. See `attempt`. */
 export type Call<O, F> = Promise<O> & { readonly "~fault"?: F };
 
-type Args<I, X> = I extends { readonly in: infer V }
-  ? [V] extends [void]
+type Args<I, X> = I extends { readonly in: infer V } ? ArgsOf<V, X> : never;
+/** `any` and `unknown` first: they would pass for `void`. */
+type ArgsOf<V, X> = unknown extends V
+  ? [input?: V, options?: X]
+  : [V] extends [void]
     ? [input?: undefined, options?: X]
     : undefined extends V
       ? [input?: V, options?: X]
-      : [input: V, options?: X]
-  : never;
+      : [input: V, options?: X];
 type Output<O> = O extends { readonly out: infer V } ? V : never;
 
 /**
