@@ -73,7 +73,7 @@ export interface Consumer {
 }
 
 export interface Replies {
-  /** What to put in `replyTo` now. */
+  /** What to put in `replyTo` now. Answers go to it through the default exchange, not mandatory: it is no queue. */
   readonly address: string;
 }
 

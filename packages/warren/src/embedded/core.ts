@@ -41,6 +41,7 @@ export class Core implements QueueHost {
   readonly call: (run: () => void) => void;
   readonly #exchanges = new Map<string, LiveExchange>();
   readonly #queues = new Map<string, LiveQueue>();
+  readonly #replyQueues = new WeakSet<LiveQueue>();
   readonly #peers = new Set<Peer>();
   #bytes = 0;
   #full: boolean = false;
@@ -131,12 +132,14 @@ export class Core implements QueueHost {
   /** A queue for replies to `peer`, under a name that was never used before. */
   replyQueue(peer: Peer): LiveQueue {
     const name = `embedded.replies.${++this.#addresses}`;
-    return this.declareQueue({ name, type: "classic", lifetime: "connection" }, peer);
+    const queue = this.declareQueue({ name, type: "classic", lifetime: "connection" }, peer);
+    this.#replyQueues.add(queue);
+    return queue;
   }
 
   /**
    * Puts a copy of the message into every queue it is routed to.
-   * @returns whether there was one
+   * @returns whether there was one, a reply address not counting as one
    * @throws Fault TOO_LARGE, OVERLOADED, UNROUTABLE (nobody declared the exchange)
    */
   publish(message: Outgoing): boolean {
@@ -149,7 +152,9 @@ export class Core implements QueueHost {
       const text = `The exchange "${message.exchange}" does not exist. Declare it before publishing to it.`;
       throw new Fault("UNROUTABLE", { exchange: message.exchange, key: message.key }, { message: text });
     }
-    return this.#route(withoutBrokersOwn(message), nowhere);
+    const routed = this.#route(withoutBrokersOwn(message), nowhere);
+    // RabbitMQ delivers a reply and still returns it where it is mandatory; who relied on less would find out there.
+    return routed && !(message.mandatory && message.exchange === "" && this.#isReply(message.key));
   }
 
   release(message: Stored): void {
@@ -189,6 +194,11 @@ export class Core implements QueueHost {
     this.#bytes += copy.bytes;
     queue.enqueue(copy);
     return true;
+  }
+
+  #isReply(name: string): boolean {
+    const queue = this.#queues.get(name);
+    return queue !== undefined && this.#replyQueues.has(queue);
   }
 
   #delete(queue: LiveQueue): void {

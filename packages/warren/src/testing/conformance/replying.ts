@@ -1,7 +1,7 @@
 import { deepEqual, notEqual } from "node:assert/strict";
-import type { Incoming } from "../../message.ts";
+import type { Incoming, Outgoing } from "../../message.ts";
 import type { Disposition, Handle } from "../../transport.ts";
-import { type Behaviour, failsWith, textOf, toQueue } from "./stage.ts";
+import { type Behaviour, textOf, toQueue } from "./stage.ts";
 
 /** Addresses that answers go to. */
 export const replying: readonly Behaviour[] = [
@@ -15,8 +15,8 @@ export const replying: readonly Behaviour[] = [
       notEqual(a.address, b.address);
       // The sender has connected once it has published; `send` waits for nothing.
       await sender.publish(toQueue(await stage.queue(sender), "hello"));
-      sender.send(toQueue(a.address, "for one", { persistent: false }));
-      sender.send(toQueue(b.address, "for the other", { persistent: false }));
+      sender.send(answer(a.address, "for one"));
+      sender.send(answer(b.address, "for the other"));
       await stage.until("both arrived", () => got.one.length > 0 && got.other.length > 0);
       deepEqual(got, { one: ["for one"], other: ["for the other"] });
     },
@@ -26,14 +26,14 @@ export const replying: readonly Behaviour[] = [
     async run(stage) {
       const [caller, service] = [await stage.connect(), await stage.connect()];
       const queue = await stage.queue(service);
-      const answer: Handle = async (message): Promise<Disposition> => {
+      const serve: Handle = async (message): Promise<Disposition> => {
         const { correlationId, replyTo } = message;
         service.send(
           toQueue(replyTo!, `${textOf(message)}!`, { correlationId, persistent: false, mandatory: false }),
         );
         return "ack";
       };
-      await service.consume(queue, answer, { prefetch: 50 });
+      await service.consume(queue, serve, { prefetch: 50 });
       const answers = new Map<string, string>();
       const { address } = await caller.replies((message: Incoming) =>
         answers.set(message.correlationId!, textOf(message)),
@@ -58,21 +58,31 @@ export const replying: readonly Behaviour[] = [
         if (textOf(message) === "bad") throw new Error("This reply handler throws.");
         got.push(textOf(message));
       });
-      await transport.publish(toQueue(address, "bad"));
-      await transport.publish(toQueue(address, "good"));
+      await transport.publish(answer(address, "bad"));
+      await transport.publish(answer(address, "good"));
       await stage.until("the second arrived", () => got.length > 0);
       deepEqual(got, ["good"]);
     },
   },
   {
-    title: "an address is nobody's once its transport is closed",
+    title: "an answer to a transport that is closed is dropped, and what follows it is not",
     async run(stage) {
       const [one, other] = [await stage.connect(), await stage.connect()];
-      const { address } = await one.replies(() => undefined);
-      await other.publish(toQueue(address, "hello"));
+      const got: string[] = [];
+      const { address } = await one.replies((message) => got.push(textOf(message)));
+      const queue = await stage.queue(other);
+      const { texts } = await stage.collect(other, queue);
+      await other.publish(answer(address, "in time"));
+      await stage.until("it arrived", () => got.length > 0);
       await one.close({ drainMs: 1_000 });
-      await stage.until("the address is gone", async () => (await other.inspect(address)) === undefined);
-      await failsWith("UNROUTABLE", other.publish(toQueue(address, "too late")));
+      await other.publish(answer(address, "too late"));
+      await other.publish(toQueue(queue, "next"));
+      deepEqual([await texts(1), got], [["next"], ["in time"]]);
     },
   },
 ];
+
+/** Not mandatory, since an address is no queue. */
+function answer(address: string, text: string): Outgoing {
+  return toQueue(address, text, { mandatory: false, persistent: false });
+}
