@@ -39,6 +39,7 @@ export class LiveQueue {
   #turn = 0;
   #places = 0;
   #gone: boolean = false;
+  #dispatching: boolean = false;
   #timer: Timer | undefined;
   #timerAt = 0;
 
@@ -79,7 +80,8 @@ export class LiveQueue {
     if (disposition === "requeue") this.giveBack(message);
     else if (disposition === "reject") this.#host.bury(this, message, "rejected");
     else this.#host.release(message);
-    if (this.#ready.length > 0) this.#host.schedule(this);
+    // What is settled while it is handed out makes room for the next one in the same dispatch.
+    if (this.#ready.length > 0 && !this.#dispatching) this.#host.schedule(this);
   }
 
   /** Puts an unsettled message back to its place, as redelivered. */
@@ -103,20 +105,28 @@ export class LiveQueue {
 
   /** Hands out what is ready to who is free, and drops what waited too long. Never called while a sender is at work. */
   dispatch(): void {
+    this.#dispatching = true;
+    const everyoneBusy = this.#handOut();
+    this.#dispatching = false;
+    if (!everyoneBusy) return;
+    const waiting = this.#head(true);
+    if (waiting !== undefined && waiting.expiresAt !== never) this.#wakeAt(waiting.expiresAt);
+  }
+
+  /** @returns whether there may be messages left that nobody has a hand free for */
+  #handOut(): boolean {
     for (let left = maxPerTurn; ; left--) {
       const message = this.#head(false);
-      if (message === undefined) return;
+      if (message === undefined) return false;
       if (left === 0) {
         this.#host.schedule(this);
-        return;
+        return false;
       }
       const taker = this.#nextTaker();
-      if (taker === undefined) break;
+      if (taker === undefined) return true;
       this.#ready.shift();
       taker.take(message);
     }
-    const waiting = this.#head(true);
-    if (waiting !== undefined && waiting.expiresAt !== never) this.#wakeAt(waiting.expiresAt);
   }
 
   /** Stops timing; `dispatch` starts it again. */
