@@ -5,7 +5,12 @@ import type { Settings } from "./options.ts";
 import { type SteadyChannel, steadyChannel } from "./steady-channel.ts";
 import { incoming } from "./translate.ts";
 
-/** A place for replies, a new one on every connection. */
+/**
+ * A place for replies, a new one on every connection: an exclusive queue, consumed without acks, as its messages are
+ * of no use to anyone once this process is gone. RabbitMQ's direct reply-to was measured against it, 100 calls in
+ * flight and one at a time, and was not faster beyond the noise; a queue is also returned to (`mandatory`) on every
+ * version of RabbitMQ when it is gone, and has an address that means the same in every process.
+ */
 export interface ReplyAddress {
   readonly address: string;
   readonly attached: boolean;

@@ -1,0 +1,196 @@
+import { expect, test, vi } from "vitest";
+import { fakeAmqpServer } from "./fake-amqp-server.ts";
+import { deletedLater, durableQueue, message, outsider, text, transport, unique } from "./rabbit.ts";
+
+test("a message arrives as it was sent, whatever its size and characters", async () => {
+  const own = transport();
+  const queue = await durableQueue(own);
+  const sent = [0, 1, 8_191, 8_193, 131_064, 131_065, 1_000_000].map((bytes) =>
+    message(queue, {
+      body: Buffer.alloc(bytes, "ä"),
+      messageId: `größe-${bytes}`,
+      correlationId: "c".repeat(255),
+      replyTo: "some.queue",
+      type: "service.method",
+      appId: "i1",
+      contentType: "application/json",
+      expirationMs: 60_000,
+      timestampSeconds: 1_800_000_000,
+      headers: {
+        text: "grüße",
+        empty: "",
+        int: -5,
+        far: 2 ** 40,
+        half: 0.5,
+        huge: 1e300,
+        yes: true,
+        no: false,
+        zero: -0,
+      },
+    }),
+  );
+  await Promise.all(sent.map((one) => own.publish(one)));
+  const got = new Map<string, unknown>();
+  const consumer = await own.consume(queue, (one) => (got.set(one.messageId!, one), "ack"), { prefetch: 10 });
+  await vi.waitFor(() => expect(got.size).toBe(sent.length));
+  for (const { mandatory: _, ...one } of sent) {
+    const { headers, ...rest } = one;
+    expect(got.get(one.messageId!)).toMatchObject({ ...rest, redelivered: false });
+    expect(got.get(one.messageId!)).toHaveProperty("headers", expect.objectContaining(headers));
+  }
+  await consumer.stop();
+});
+
+test("what no AMQP property can hold is refused, and the next message goes through", async () => {
+  const own = transport();
+  const queue = await durableQueue(own);
+  await expect(own.publish(message(queue, { type: "ä".repeat(128) }))).rejects.toThrow(
+    "type of a message has 256 bytes",
+  );
+  await expect(own.publish(message(queue, { headers: { list: [] as never } }))).rejects.toThrow(
+    "header of a message",
+  );
+  const headers = { long: "x".repeat(200_000) };
+  await expect(own.publish(message(queue, { headers }))).rejects.toMatchObject({ code: "TOO_LARGE" });
+  await own.publish(message(queue));
+  expect(await own.inspect(queue)).toMatchObject({ messages: 1 });
+});
+
+test("a body over the limit is TOO_LARGE, published or sent", async () => {
+  const own = transport({ maxMessageBytes: 100 });
+  const queue = await durableQueue(own);
+  const large = message(queue, { body: Buffer.alloc(101) });
+  await expect(own.publish(large)).rejects.toMatchObject({
+    code: "TOO_LARGE",
+    data: { bytes: 101, limit: 100 },
+  });
+  expect(() => own.send(large)).toThrow(expect.objectContaining({ code: "TOO_LARGE" }));
+});
+
+test("a mandatory message without a queue is UNROUTABLE, with or without an id, alone of many", async () => {
+  const own = transport();
+  const queue = await durableQueue(own);
+  const outcomes = await Promise.allSettled([
+    own.publish(message(queue, { messageId: "same" })),
+    own.publish(message(unique("nowhere"), { messageId: "same" })),
+    own.publish(message(unique("nowhere"))),
+    own.publish(message(unique("nowhere"), { mandatory: false })),
+    own.publish(message(queue)),
+  ]);
+  expect(outcomes.map((one) => (one.status === "fulfilled" ? "taken" : one.reason.code))).toEqual([
+    "taken",
+    "UNROUTABLE",
+    "UNROUTABLE",
+    "taken",
+    "taken",
+  ]);
+});
+
+test("a sent message that no queue takes calls back once; one that is taken does not", async () => {
+  const own = transport();
+  const queue = await durableQueue(own);
+  const returned: string[] = [];
+  expect(own.send(message(queue, { messageId: "a" }), () => returned.push("a"))).toBe(true);
+  expect(own.send(message(unique("nowhere"), { messageId: "b" }), () => returned.push("b"))).toBe(true);
+  expect(own.send(message(unique("nowhere")), () => returned.push("c"))).toBe(true);
+  await vi.waitFor(() => expect(returned).toEqual(["b", "c"]));
+});
+
+test("an exchange that does not exist fails its own messages only, though it costs the channel", async () => {
+  const own = transport();
+  const queue = await durableQueue(own);
+  const exchange = unique("missing");
+  const others = Array.from({ length: 20 }, () => own.publish(message(queue)));
+  await expect(own.publish(message("key", { exchange }))).rejects.toMatchObject({ code: "UNROUTABLE" });
+  await Promise.all([...others, own.publish(message(queue))]);
+  const returned = vi.fn();
+  await vi.waitFor(() => expect(own.send(message("key", { exchange }), returned)).toBe(true));
+  await vi.waitFor(() => expect(returned).toHaveBeenCalledTimes(1));
+  await vi.waitFor(() => expect(own.send(message(queue))).toBe(true));
+  await vi.waitFor(async () => expect((await own.inspect(queue))!.messages).toBeGreaterThanOrEqual(22));
+});
+
+test("a full queue's refusal is tried again until there is room", async () => {
+  const own = transport();
+  const queue = unique("full");
+  const channel = await outsider();
+  await deletedLater(queue);
+  await channel.assertQueue(queue, { arguments: { "x-max-length": 1, "x-overflow": "reject-publish" } });
+  await own.publish(message(queue));
+  let settled = false;
+  const second = own.publish(message(queue, { body: Buffer.from("second") })).finally(() => {
+    settled = true;
+  });
+  const impatient = transport({ publishTimeoutMs: 200 });
+  await expect(impatient.publish(message(queue))).rejects.toMatchObject({
+    code: "UNAVAILABLE",
+    message: expect.stringContaining("refuses the message"),
+  });
+  expect(settled).toBe(false);
+  await channel.get(queue, { noAck: true });
+  await second;
+  const last = await channel.get(queue, { noAck: true });
+  expect(last && text(last.content)).toBe("second");
+});
+
+test("a blocked broker is waited for: publishes stay, sends are refused, and the state says why", async () => {
+  const server = await fakeAmqpServer();
+  const own = transport({ url: server.url, maxWaiting: 2 });
+  await vi.waitFor(() => expect(own.send(message("queue"))).toBe(true));
+  server.blocked("low on memory");
+  await vi.waitFor(() =>
+    expect(own.state).toMatchObject({ publishing: false, reason: expect.stringContaining("low on memory") }),
+  );
+  expect(own.send(message("queue"))).toBe(false);
+  const published = [own.publish(message("queue")), own.publish(message("queue"))];
+  await expect(own.publish(message("queue"))).rejects.toMatchObject({
+    code: "OVERLOADED",
+    data: { limit: 2 },
+  });
+  expect(server.received).toBe(0);
+  server.unblocked();
+  await vi.waitFor(() => expect(server.received).toBe(2));
+  expect(own.state.publishing).toBe(true);
+  server.confirm();
+  await Promise.all(published);
+});
+
+test("a publish that the broker never confirms is UNAVAILABLE in time, and says why", async () => {
+  const server = await fakeAmqpServer();
+  const own = transport({ url: server.url, publishTimeoutMs: 300 });
+  await expect(own.publish(message("queue"))).rejects.toMatchObject({
+    code: "UNAVAILABLE",
+    message: expect.stringMatching(/did not confirm .* within 300 ms \(no answer\)/),
+  });
+});
+
+test("no more than the allowed number is unconfirmed at once", async () => {
+  const server = await fakeAmqpServer();
+  const own = transport({ url: server.url, maxUnconfirmed: 3 });
+  const published = Array.from({ length: 5 }, () => own.publish(message("queue")));
+  await vi.waitFor(() => expect(server.received).toBe(3));
+  server.confirm();
+  await vi.waitFor(() => expect(server.received).toBe(5));
+  server.confirm();
+  await Promise.all(published);
+});
+
+test("closing waits for the unconfirmed, then fails the rest and everything later with STOPPED", async () => {
+  const server = await fakeAmqpServer();
+  const own = transport({ url: server.url });
+  const published = own.publish(message("queue"));
+  await vi.waitFor(() => expect(server.received).toBe(1));
+  const closed = own.close({ drainMs: 5_000 });
+  await expect(own.publish(message("queue"))).rejects.toMatchObject({ code: "STOPPED" });
+  server.confirm();
+  await published;
+  await closed;
+  expect(own.send(message("queue"))).toBe(false);
+  await expect(own.declare({})).rejects.toMatchObject({ code: "STOPPED" });
+
+  const hasty = transport({ url: server.url });
+  const left = expect(hasty.publish(message("queue"))).rejects.toMatchObject({ code: "STOPPED" });
+  await vi.waitFor(() => expect(server.received).toBe(2));
+  await hasty.close({ drainMs: 0 });
+  await left;
+});
