@@ -60,7 +60,8 @@ export function link(settings: Settings, purpose: string, hooks: LinkHooks): Lin
       try {
         live = await openAmqp(endpoint, settings, purpose);
       } catch (error) {
-        if (!everConnected && refusal(error)) return refused(endpoint, error);
+        const words = everConnected ? undefined : refusal(error);
+        if (words !== undefined) return refused(endpoint, words, error);
         setReason(`${endpoint.label}: ${(error as Error).message || String(error)}`);
         log.warn({ broker: endpoint.label, purpose, attempt, err: error }, "cannot connect to RabbitMQ");
       }
@@ -100,9 +101,8 @@ export function link(settings: Settings, purpose: string, hooks: LinkHooks): Lin
       log.warn({ broker: label, purpose, reason: why }, "lost the connection to RabbitMQ");
   }
 
-  function refused(endpoint: Endpoint, error: unknown): void {
-    const { message } = error as Error;
-    const text = `RabbitMQ at ${endpoint.label} refused the login; check user name, password and virtual host in the URL. It said: ${message}`;
+  function refused(endpoint: Endpoint, words: string, error: unknown): void {
+    const text = `RabbitMQ at ${endpoint.label} refused the login; check user name, password and virtual host in the URL. It said: ${words}`;
     const fault = new Fault("UNAVAILABLE", { broker: endpoint.label }, { message: text, cause: error });
     log.error({ broker: endpoint.label, purpose, err: error }, "RabbitMQ refused the login");
     for (const waiter of waiters) waiter.reject(fault);
