@@ -1,41 +1,18 @@
 import type { FastifyInstance } from "fastify";
-import { type AnyContract, type App, app, type Logger, type Service, type Transport } from "warren";
-import { openAccounts } from "./accounts/accounts.ts";
-import { passwords } from "./accounts/passwords.ts";
-import { marketGateway } from "./gateway/gateway.ts";
+import { type App, app, type Logger, type Service, type Transport } from "warren";
 import { market } from "./market/contract.ts";
-import { openItems } from "./market/items.ts";
-import { marketService } from "./market/service.ts";
 import { notifications } from "./notifications/contract.ts";
-import { openNotices } from "./notifications/notices.ts";
-import { notificationsService } from "./notifications/service.ts";
+import type { Part } from "./part.ts";
 
-/** A service of the system: what everybody may know of it, and how to open it with its data. */
-interface Part {
-  readonly contract: AnyContract;
-  readonly open: (dataDir: string) => Promise<Opened>;
-}
-
-interface Opened {
-  readonly service: Service;
-  readonly close: () => Promise<void>;
-}
-
-/** Every service of the system, by name. A service is added here, and nowhere else. */
+/** Every service of the system, by name: a service is added here and nowhere else. A process loads only those it runs. */
 const parts: Readonly<Record<string, Part>> = {
   market: {
     contract: market,
-    async open(dataDir) {
-      const items = await openItems(dataDir);
-      return { service: marketService(items), close: items.close };
-    },
+    open: async (dataDir) => (await import("./market/open.ts")).openMarket(dataDir),
   },
   notifications: {
     contract: notifications,
-    async open(dataDir) {
-      const notices = openNotices(dataDir);
-      return { service: notificationsService(notices), close: notices.close };
-    },
+    open: async (dataDir) => (await import("./notifications/open.ts")).openNotifications(dataDir),
   },
 };
 
@@ -55,9 +32,9 @@ export interface CompositionOptions {
 /** One process of the system. */
 export interface Composition {
   readonly app: App;
-  /** Where the gateway is part of this process. */
+  /** Where the gateway is part of this process. Let it listen once `start` is done. */
   readonly server: FastifyInstance | undefined;
-  /** Starts the services; it is for the caller to let the server listen afterwards. */
+  /** Starts the services. @throws Fault UNAVAILABLE when no broker answers in time */
   start(): Promise<void>;
   /** Lets requests, calls and events under way end, then closes everything. Idempotent, also before `start`. */
   stop(): Promise<void>;
@@ -78,15 +55,12 @@ export async function compose(options: CompositionOptions): Promise<Composition>
   // A gateway knows all contracts, whichever process runs the services.
   const contracts = hasGateway ? Object.values(parts).map((part) => part.contract) : [];
   const system = opened.use(app({ transport, services, contracts, log }));
-  const server = hasGateway ? await openGateway() : undefined;
+  let server: FastifyInstance | undefined;
+  if (hasGateway) {
+    const gateway = await (await import("./gateway/open.ts")).openGateway(system, dataDir, secret);
+    opened.defer(gateway.close);
+    server = gateway.server;
+  }
   const all = opened.move();
   return { app: system, server, start: () => system.start(), stop: () => all.disposeAsync() };
-
-  async function openGateway(): Promise<FastifyInstance> {
-    const accounts = openAccounts(dataDir, passwords());
-    opened.defer(accounts.close);
-    const gateway = await marketGateway(system, accounts, secret);
-    opened.defer(() => gateway.close());
-    return gateway;
-  }
 }

@@ -1,7 +1,6 @@
 import { type Logger, pino } from "pino";
-import pretty from "pino-pretty";
 import { fromEnv } from "warren";
-import { issueToken, tokenSecret } from "./accounts/tokens.ts";
+import { tokenSecret } from "./accounts/secret.ts";
 import { type Composition, compose, partNames } from "./compose.ts";
 import { demoUser } from "./demo.ts";
 import { hints } from "./hints.ts";
@@ -22,7 +21,7 @@ if (settings === "help") {
 }
 
 async function run({ names, host, port, dataDir, jwtSecret, logLevel, broker }: Settings): Promise<void> {
-  const log = logger(logLevel);
+  const log = await logger(logLevel);
   let composition: Composition | undefined;
   endOnSignals(
     async () => composition?.stop(),
@@ -41,6 +40,7 @@ async function run({ names, host, port, dataDir, jwtSecret, logLevel, broker }: 
     }
     const url = await server.listen({ host, port });
     process.stdout.write(`${names.join(", ")}: ready at ${url} on ${where}. Ctrl-C ends it.\n`);
+    const { issueToken } = await import("./accounts/tokens.ts");
     process.stdout.write(`${hints(url, await issueToken(demoUser, secret))}\n`);
   } catch (error) {
     process.stderr.write(`The market could not start: ${reasonOf(error, port)}\n`);
@@ -50,12 +50,11 @@ async function run({ names, host, port, dataDir, jwtSecret, logLevel, broker }: 
 }
 
 /** To stderr, since stdout is for people who want to know what to type. */
-function logger(level: string): Logger {
-  const isForPeople = process.stderr.isTTY;
-  return pino(
-    { level },
-    isForPeople ? pretty({ destination: 2, sync: true }) : pino.destination({ dest: 2, sync: true }),
-  );
+async function logger(level: string): Promise<Logger> {
+  const to = { sync: true } as const;
+  if (!process.stderr.isTTY) return pino({ level }, pino.destination({ dest: 2, ...to }));
+  const { default: pretty } = await import("pino-pretty");
+  return pino({ level }, pretty({ destination: 2, ...to }));
 }
 
 function reasonOf(error: unknown, port: number): string {
