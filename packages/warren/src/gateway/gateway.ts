@@ -5,6 +5,7 @@ import { type Edge, edge, edgeOf, setEdge } from "./edge.ts";
 import { inFlight } from "./in-flight.ts";
 import { addMethodRoute } from "./method-route.ts";
 import { defaultMaxInFlight, type GatewayOptions } from "./options.ts";
+import { addPush } from "./push/push.ts";
 import { type GatewayRoute, routesOf } from "./routes.ts";
 
 /**
@@ -42,4 +43,5 @@ export async function addRoutes(
   const { options } = of;
   const limit = inFlight(options.maxInFlight ?? defaultMaxInFlight);
   for (const route of routes) addMethodRoute(instance, of, route, limit);
+  if (options.push !== undefined) await addPush(instance, of, options.push);
 }

@@ -41,9 +41,11 @@ export interface PushOptions {
 
 /**
  * Tells connected clients of an event: those it is addressed `to`, or those `when` it may be seen.
+ * @throws TypeError for a name with line breaks
  * @example push(market.events.sold, { to: (sold) => sold.sellerId, as: (sold) => ({ text: `${sold.name} was sold!` }) })
  */
 export function push<E extends AnyContract["events"][string]>(event: E, rule: PushTo<Told<E>>): PushRule {
   const { name = event.id, as = (data) => data, to, when } = rule;
+  if (/[\r\n]/.test(name)) throw new TypeError(`push of ${event.id}: a name cannot have line breaks.`);
   return { event, name, as, to, when };
 }
