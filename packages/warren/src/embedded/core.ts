@@ -235,7 +235,6 @@ function died(
     ...message,
     exchange: to.exchange,
     key: to.key ?? message.key,
-    redelivered: false,
     // It would only expire again.
     expirationMs: undefined,
     headers: {

@@ -70,6 +70,16 @@ export const routing: readonly Behaviour[] = [
     },
   },
   {
+    title: "a binding counts from when it is declared, also for keys that were published before",
+    async run(stage) {
+      const bound = await bind(stage, "topic", [["a.*"], ["nothing"]]);
+      await bound.publish(["a.b"]);
+      await bound.bindMore(1, "a.b");
+      await bound.publish(["a.b"]);
+      deepEqual(await bound.arrived(), [["a.b", "a.b"], ["a.b"]]);
+    },
+  },
+  {
     title: "a message that went through an exchange tells which, and with what key",
     async run(stage) {
       const bound = await bind(stage, "topic", [["a.*"]]);
@@ -84,6 +94,8 @@ export const routing: readonly Behaviour[] = [
 interface Bound {
   readonly exchange: string;
   readonly queues: readonly Collected[];
+  /** Binds one of the queues with one more key. */
+  bindMore(queue: number, key: string): Promise<void>;
   /** One message per key, with the key as its text. */
   publish(keys: readonly string[]): Promise<void>;
   /** What each queue got, found out by a last message to each: nothing before it can still be on its way. */
@@ -104,6 +116,7 @@ async function bind(stage: Stage, type: Exchange["type"], keysOfQueues: readonly
   return {
     exchange,
     queues,
+    bindMore: (queue, key) => transport.declare({ bindings: [{ queue: names[queue]!, exchange, key }] }),
     async publish(keys) {
       for (const key of keys) await transport.publish({ ...toQueue(key, key), exchange, mandatory: false });
     },

@@ -68,6 +68,19 @@ export const settling: readonly Behaviour[] = (["classic", "quorum"] as const).f
     },
   },
   {
+    title: `a message given back to a ${type} queue and then rejected is a new one as a dead letter`,
+    async run(stage: Stage) {
+      const transport = await stage.connect();
+      const dead = await stage.queue(transport, { type });
+      const queue = await stage.queue(transport, { type, deadLetter: { exchange: "", key: dead } });
+      await stage.collect(transport, queue, (message) => (message.redelivered ? "reject" : "requeue"));
+      const { messages, texts } = await stage.collect(transport, dead);
+      await transport.publish(toQueue(queue, "bad", { messageId: "id" }));
+      deepEqual(await texts(1), ["bad"]);
+      deepEqual([messages[0]?.redelivered, messages[0]?.messageId], [false, "id"]);
+    },
+  },
+  {
     title: `a handler that throws rejects its message of a ${type} queue, and the consumer lives on`,
     async run(stage: Stage) {
       for (const fails of [throwsAtOnce, throwsLater]) {
