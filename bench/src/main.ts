@@ -1,0 +1,48 @@
+import { embeddedCase } from "./embedded/case.ts";
+import { rpcCase } from "./rpc/case.ts";
+
+const usage = `npm run bench -- <case> [--seconds N] [--rounds N] [--json]
+
+Cases
+  rpc        Warren's call on RabbitMQ against the same written on bare amqplib: 100 in flight, and one at a time.
+             Also the memory of a started service.
+  embedded   Warren's call within one process, on the embedded transport.
+
+Options
+  --seconds  how long each measurement lasts, after a warm-up   (default 5)
+  --rounds   how often each side is measured, in turn           (default 5)
+  --json     print the figures as JSON too
+`;
+
+export interface BenchOptions {
+  readonly seconds: number;
+  readonly rounds: number;
+  readonly json: boolean;
+}
+
+const cases: Readonly<Record<string, (options: BenchOptions) => Promise<void>>> = {
+  rpc: rpcCase,
+  embedded: embeddedCase,
+};
+
+function parse(args: readonly string[]): { name: string; options: BenchOptions } | undefined {
+  const [name, ...rest] = args;
+  if (name === undefined || !Object.hasOwn(cases, name)) return undefined;
+  const options = { seconds: 5, rounds: 5, json: false };
+  for (let i = 0; i < rest.length; i++) {
+    const flag = rest[i];
+    if (flag === "--json") options.json = true;
+    else if ((flag === "--seconds" || flag === "--rounds") && Number(rest[i + 1]) > 0)
+      options[flag === "--seconds" ? "seconds" : "rounds"] = Number(rest[++i]);
+    else return undefined;
+  }
+  return { name, options };
+}
+
+const parsed = parse(process.argv.slice(2));
+if (parsed === undefined) {
+  process.stderr.write(usage);
+  process.exitCode = 2;
+} else {
+  await cases[parsed.name]!(parsed.options);
+}
