@@ -204,7 +204,8 @@ export function publisher(
     }
     return new Promise((resolve, reject) => {
       const entry: Entry = {
-        message,
+        // It may be written more than once, and later; its sender may use the headers for the next one.
+        message: message.headers ? { ...message, headers: { ...message.headers } } : message,
         id: message.messageId ?? (message.mandatory ? nextId() : undefined),
         deadline: clock.now() + settings.publishTimeoutMs,
         resolve,
