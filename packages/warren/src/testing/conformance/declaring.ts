@@ -1,5 +1,5 @@
 import { deepEqual } from "node:assert/strict";
-import { type Behaviour, failsNaming, toQueue } from "./stage.ts";
+import { type Behaviour, failsNaming, failsWith, toQueue } from "./stage.ts";
 
 /** What exists, and who may say so. */
 export const declaring: readonly Behaviour[] = [
@@ -102,6 +102,26 @@ export const declaring: readonly Behaviour[] = [
       deepEqual(await texts(1), ["for its owner"]);
       await owner.close({ drainMs: 1_000 });
       await stage.until("the queue is gone", async () => (await other.inspect(queue)) === undefined);
+    },
+  },
+  {
+    title: "a queue that went with its connection leaves no binding behind",
+    async run(stage) {
+      const [owner, other] = [await stage.connect(), await stage.connect()];
+      const [queue, exchange] = [
+        await stage.queue(owner, { lifetime: "connection" }),
+        stage.unique("exchange"),
+      ];
+      await owner.declare({
+        exchanges: [{ name: exchange, type: "topic" }],
+        bindings: [{ queue, exchange, key: "a.*" }],
+      });
+      const { texts } = await stage.collect(owner, queue);
+      await other.publish({ ...toQueue("a.b", "bound"), exchange });
+      deepEqual(await texts(1), ["bound"]);
+      await owner.close({ drainMs: 1_000 });
+      await stage.until("the queue is gone", async () => (await other.inspect(queue)) === undefined);
+      await failsWith("UNROUTABLE", other.publish({ ...toQueue("a.b", "unbound"), exchange }));
     },
   },
 ];
