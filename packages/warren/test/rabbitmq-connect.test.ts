@@ -5,11 +5,11 @@ import { type AddressInfo, connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createServer } from "node:tls";
-import { expect, inject, onTestFinished, test } from "vitest";
+import { expect, inject, onTestFinished, test, vi } from "vitest";
 import type { Logger } from "../src/log.ts";
 import { rabbitmq } from "../src/rabbitmq/index.ts";
 import { tcpProxy } from "../src/testing/tcp-proxy.ts";
-import { durableQueue, message, outsider, transport, unique } from "./rabbit.ts";
+import { durableQueue, message, outsider, proxied, transport, unique } from "./rabbit.ts";
 
 test("nothing is connected before the first use, and the state says so", async () => {
   const own = transport();
@@ -44,6 +44,17 @@ test("no broker is UNAVAILABLE after the time to connect, naming where and why",
   await expect(own.consume("queue", () => "ack", { prefetch: 1 })).rejects.toMatchObject({
     code: "UNAVAILABLE",
   });
+});
+
+test("a publish waits for a broker that comes later", async () => {
+  const { proxy, url } = await proxied();
+  const queue = await durableQueue(transport());
+  await proxy.set("refuse");
+  const own = transport({ url });
+  const published = own.publish(message(queue));
+  await vi.waitFor(() => expect(own.state.reason).toContain("ECONNREFUSED"));
+  await proxy.set("pass");
+  await published;
 });
 
 test("a refused login fails at once, for publishes too, and shows no password", async () => {

@@ -149,6 +149,25 @@ test("a message whose handler throws goes to the dead-letter exchange, with its 
   await (await outsider()).deleteExchange(exchange);
 });
 
+test("a handler that returns nonsense, and a watcher that throws, cost their own message and no more", async () => {
+  const own = transport();
+  const queue = await durableQueue(own);
+  own.watch(() => {
+    throw new Error("as it happens");
+  });
+  const got: string[] = [];
+  const handle = ({ body }: { body: Uint8Array }): Disposition => {
+    got.push(text(body));
+    return undefined as never;
+  };
+  const consumer = await own.consume(queue, handle, { prefetch: 1 });
+  await own.publish(message(queue, { body: Buffer.from("one") }));
+  await own.publish(message(queue, { body: Buffer.from("two") }));
+  await vi.waitFor(() => expect(got).toEqual(["one", "two"]));
+  await consumer.stop();
+  expect(await own.inspect(queue)).toMatchObject({ messages: 0 });
+});
+
 test("properties of another client, however odd, reach the handler as far as they can", async () => {
   const own = transport();
   const queue = await durableQueue(own);

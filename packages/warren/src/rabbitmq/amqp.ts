@@ -42,8 +42,8 @@ export interface AmqpConnection {
   readonly open: boolean;
   /** Resolves with the reason once the connection is gone, whoever ended it. */
   readonly closed: Promise<string>;
-  /** More is waiting to be sent than the network takes. */
-  readonly congested: boolean;
+  /** What waits for the network to take it. */
+  readonly backlogBytes: number;
   channel(): Promise<AmqpChannel>;
   /** The broker takes no messages for this reason, or takes them again (`undefined`). */
   onBlocked(run: (reason: string | undefined) => void): void;
@@ -98,8 +98,6 @@ const confirmSelect = 0x0055000a;
 const confirmSelectOk = 0x0055000b;
 /** One consumer per channel, so its tag can be short: it comes with every delivery. */
 const consumerTag = "w";
-/** How many bytes may wait for the network before publishing pauses. */
-const congestedBytes = 4 * 2 ** 20;
 
 /** @throws the socket's or the broker's error as it comes: see `refusal` */
 export async function openAmqp(
@@ -178,8 +176,8 @@ function wrapConnection(model: ChannelModel, endpoint: Endpoint, settings: Setti
       return open;
     },
     closed: gone.promise,
-    get congested() {
-      return stream.writableLength > congestedBytes;
+    get backlogBytes() {
+      return stream.writableLength;
     },
     async channel() {
       const channel = await model.createChannel();

@@ -56,6 +56,12 @@ export function queueConsumer(
       outcome = thrown(error);
     }
     if (typeof outcome === "string") return settle.settle(tag, outcome);
+    if (typeof outcome?.then !== "function") {
+      return settle.settle(
+        tag,
+        thrown(new TypeError(`The handler returned ${String(outcome)}, which is no disposition.`)),
+      );
+    }
     running++;
     settle.begin(tag);
     outcome.then(

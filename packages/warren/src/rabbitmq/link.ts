@@ -25,6 +25,8 @@ export interface LinkHooks {
   setUp(connection: AmqpConnection): Promise<void>;
   /** `connection` or `reason` changed. */
   changed(): void;
+  /** Something besides the callers of `ready` waits for a first connection. */
+  wanted(): boolean;
   /** The very first login was refused: the link is idle again. */
   refused(fault: Fault): void;
 }
@@ -71,7 +73,8 @@ export function link(settings: Settings, purpose: string, hooks: LinkHooks): Lin
         // One that lasted was fine: the next attempt comes soon. One that did not keeps the growing delay.
         if (clock.now() - since > settings.capMs) attempt = 0;
       }
-      if (!everConnected && waiters.size === 0) return;
+      // Nobody to connect for: the next use starts again.
+      if (!everConnected && waiters.size === 0 && !hooks.wanted()) return;
       await delay(clock, backoffMs(settings, attempt), stopping.signal);
     }
   }

@@ -12,6 +12,8 @@ import { confirmWindow, type Window } from "./window.ts";
 /** Messages that the broker confirms. */
 export interface Publisher {
   readonly steady: SteadyChannel;
+  /** Something is under way. */
+  readonly busy: boolean;
   publish(message: Outgoing): Promise<void>;
   /** The broker takes nothing for this reason, or takes messages again (`undefined`). */
   blocked(reason: string | undefined): void;
@@ -22,6 +24,9 @@ export interface Publisher {
   /** Takes no more; resolves when nothing is under way, or after `drainMs`, when the rest has failed with STOPPED. */
   drain(drainMs: number): Promise<void>;
 }
+
+/** How many bytes may wait for the network before publishing pauses: more would only fill memory. */
+const pausedAboveBytes = 4 * 2 ** 20;
 
 /** One publish, from the call until it is settled. */
 interface Entry {
@@ -77,7 +82,6 @@ export function publisher(
         );
         if (came) came.returned = text || "NO_ROUTE";
       });
-      channel.connection.onDrain(pump);
       pump();
     },
     lost: (_channel, error) => again(error),
@@ -180,7 +184,7 @@ export function publisher(
       channel?.open === true &&
       blockedBy === undefined &&
       window.size < settings.maxUnconfirmed &&
-      !channel.connection.congested
+      channel.connection.backlogBytes < pausedAboveBytes
     );
   }
 
@@ -229,6 +233,9 @@ export function publisher(
 
   return {
     steady,
+    get busy() {
+      return underway.size > 0;
+    },
     // Async, so that whatever is wrong with a message is a rejection.
     publish: async (message) => publish(message),
     blocked(reason) {

@@ -32,6 +32,7 @@ export function rabbitmq(options: string | RabbitmqOptions): Transport {
       for (const consumer of [...consumers, ...replyAddresses]) void consumer.attach(connection, false);
     },
     changed: () => board.update(),
+    wanted: () => out.busy,
     refused: () => {},
   });
 
@@ -48,18 +49,20 @@ export function rabbitmq(options: string | RabbitmqOptions): Transport {
         out.blocked(reason);
         board.update();
       });
+      connection.onDrain(out.pump);
       // The broker may have lost its queues, so a mandatory message is sent again only when they are declared again.
       await Promise.race([consuming.ready(), connection.closed]);
       await Promise.all([out.steady.attach(connection, false), direct.steady.attach(connection, false)]);
     },
     changed: () => board.update(),
+    wanted: () => out.busy,
     refused: (fault) => out.failAll(fault),
   });
 
   const out = publisher(settings, nextId, { changed: () => board.update(), away: () => publishing.reason });
   const direct = sender(settings, nextId, () => board.update());
 
-  const board = stateBoard(() => {
+  const board = stateBoard(log, () => {
     const unable: string[] = [];
     let canPublish = false;
     if (closing) unable.push("closed");

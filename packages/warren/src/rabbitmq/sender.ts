@@ -15,6 +15,9 @@ interface Sent {
   readonly returned: () => void;
 }
 
+/** How many bytes may wait for the network before sends are refused: a peer that reads nothing is as good as away. */
+const refusedAboveBytes = 64 * 2 ** 20;
+
 /**
  * The broker never says that a message has not come back, but it returns one before it reads far beyond it. So sent
  * messages are remembered in two generations of this many, and forgotten with the older one.
@@ -28,16 +31,25 @@ export function sender(settings: Settings, nextId: () => string, changed: () => 
     purpose: "send",
     changed,
     open: (connection) => connection.channel(),
-    opened: (channel) => channel.onReturn(({ messageId }) => take(messageId)?.returned()),
+    opened: (channel) => channel.onReturn(({ messageId }) => tell(take(messageId))),
     lost(_channel, error) {
       const missing = error ? exchangeInError(error) : undefined;
       const lost = [...old.values(), ...young.values()];
       old = new Map();
       young = new Map();
       // Sending to an exchange that does not exist ends the channel instead of returning the message.
-      for (const one of lost) if (one.exchange === missing) one.returned();
+      for (const one of lost) if (one.exchange === missing) tell(one);
     },
   });
+
+  /** What the sender does about it must not cost the channel. */
+  function tell(sent: Sent | undefined): void {
+    try {
+      sent?.returned();
+    } catch (error) {
+      settings.log.error({ err: error }, "a callback for a returned message threw");
+    }
+  }
 
   function take(id: string): Sent | undefined {
     const sent = young.get(id) ?? old.get(id);
@@ -59,7 +71,7 @@ export function sender(settings: Settings, nextId: () => string, changed: () => 
     send(message, returned) {
       checkSize(settings, message);
       const { channel } = steady;
-      if (!channel?.open || channel.connection.congested) return false;
+      if (!channel?.open || channel.connection.backlogBytes > refusedAboveBytes) return false;
       if (returned && message.mandatory) {
         const id = message.messageId ?? nextId();
         channel.publish(message, id);

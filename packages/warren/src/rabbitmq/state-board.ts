@@ -1,3 +1,4 @@
+import type { Logger } from "../log.ts";
 import type { TransportState } from "../transport.ts";
 
 /** Works the state out again on request, and tells the watchers when it differs. */
@@ -7,7 +8,7 @@ export interface StateBoard {
   watch(changed: (state: TransportState) => void): () => void;
 }
 
-export function stateBoard(work: () => TransportState): StateBoard {
+export function stateBoard(log: Logger, work: () => TransportState): StateBoard {
   const watchers = new Set<(state: TransportState) => void>();
   let state = work();
   return {
@@ -23,7 +24,14 @@ export function stateBoard(work: () => TransportState): StateBoard {
       )
         return;
       state = next;
-      for (const changed of [...watchers]) changed(next);
+      for (const changed of [...watchers]) {
+        // Another's mistake must not stop the reconnecting that this is told in the middle of.
+        try {
+          changed(next);
+        } catch (error) {
+          log.error({ err: error }, "a watcher of the transport's state threw");
+        }
+      }
     },
     watch(changed) {
       watchers.add(changed);
