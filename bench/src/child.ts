@@ -10,7 +10,7 @@ export interface Child {
 }
 
 export function child(file: URL, args: object, env: NodeJS.ProcessEnv = {}): Child {
-  const process_ = spawn(process.execPath, [file.pathname, JSON.stringify(args)], {
+  const process_ = spawn(process.execPath, ["--conditions=built", file.pathname, JSON.stringify(args)], {
     env: { ...process.env, ...env },
     stdio: ["ignore", "pipe", "inherit"],
   });

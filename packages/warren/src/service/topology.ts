@@ -1,5 +1,5 @@
 import { names } from "../names.ts";
-import type { Binding, Queue, Topology } from "../transport.ts";
+import type { Binding, Exchange, Queue, Topology } from "../transport.ts";
 import type { ReactionOptions, Service } from "./service.ts";
 
 /** The event ids a service listens to, by where they go. */
@@ -58,11 +58,11 @@ export function listenerTopology(queue: string, eventId: string): Topology {
 }
 
 /** Every app declares them: a call or an event must not fail since no service ever started. */
-export const sharedExchanges = [
+export const sharedExchanges: readonly Exchange[] = [
   { name: names.eventExchange, type: "topic" },
   { name: names.instanceExchange, type: "direct" },
   { name: names.deliverExchange, type: "direct" },
-] as const;
+];
 
 function eventBindings(queue: string, ids: readonly string[]): Binding[] {
   return [

@@ -1,0 +1,23 @@
+// Makes `dist`, the package as it is published: JavaScript and types, and a package.json that points to them.
+// In the repository the sources run as they are; see docs/decisions/0005-sources-run-as-they-are.md.
+import { execFileSync } from "node:child_process";
+import { copyFile, readFile, rm, writeFile } from "node:fs/promises";
+import { fileURLToPath } from "node:url";
+
+const here = new URL("./", import.meta.url);
+const dist = new URL("dist/", here);
+
+await rm(dist, { recursive: true, force: true });
+execFileSync("tsc", ["-p", fileURLToPath(new URL("tsconfig.build.json", here))], { stdio: "inherit" });
+const manifest = JSON.parse(await readFile(new URL("package.json", here), "utf8"));
+const { devDependencies: _, scripts: __, ...published } = manifest;
+published.bin = { warren: javascript(manifest.bin.warren) };
+published.exports = Object.fromEntries(
+  Object.entries<{ default: string }>(manifest.exports).map(([name, { default: source }]) => [name, javascript(source)]),
+);
+await writeFile(new URL("package.json", dist), `${JSON.stringify(published, null, 2)}\n`);
+for (const file of ["LICENSE", "README.md"]) await copyFile(new URL(`../../${file}`, here), new URL(file, dist));
+
+function javascript(source: string): string {
+  return source.replace("./src/", "./").replace(/\.ts$/, ".js");
+}
