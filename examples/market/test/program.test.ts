@@ -1,0 +1,81 @@
+import { once } from "node:events";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { type AddressInfo, createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, describe, expect, test } from "vitest";
+import { listen, soldText } from "./listener.ts";
+import { type Program, program } from "./program.ts";
+import { http } from "./system.ts";
+
+const folder = mkdtempSync(join(tmpdir(), "market-program-"));
+afterAll(() => rmSync(folder, { recursive: true }));
+const env = { DATA_DIR: folder, PORT: "0" };
+
+/** The token that is printed for copying. */
+function printedToken({ said }: Program): string {
+  return /TOKEN=(\S+)/.exec(said.stdout)?.[1] ?? "";
+}
+
+describe("npm start", () => {
+  test.each(["SIGTERM", "SIGINT"] as const)(
+    "serves, prints a token that works, and %s ends it with code 0 while a client is connected",
+    async (signal) => {
+      await using started = program([], env);
+      const url = await started.ready();
+      const token = await waitFor(() => printedToken(started));
+      using told = await listen(url, { token });
+      const { body } = await http("POST", `${url}/market/items`, {
+        token,
+        json: { title: "Kite", priceCents: 1 },
+      });
+      await http("POST", `${url}/market/buy/${body.id}`);
+      expect(await told.next()).toBe(soldText(body.id));
+      started.signal(signal);
+      expect(await told.closed).toBe(1001);
+      expect(await started.ended).toBe(0);
+      expect(started.said.stderr).toBe("");
+    },
+  );
+
+  test("says in one line that its port is in use", async () => {
+    const server = createServer().listen(0, "127.0.0.1");
+    await once(server, "listening");
+    const { port } = server.address() as AddressInfo;
+    await using started = program([], { ...env, PORT: String(port) });
+    expect(await started.ended).toBe(1);
+    expect(started.said.stderr).toBe(
+      `The market could not start: port ${port} is in use. Choose another: PORT=${port + 1} npm start\n`,
+    );
+    server.close();
+  });
+
+  test("says in one line that its data folder cannot be one", async () => {
+    const file = join(folder, "file");
+    writeFileSync(file, "");
+    await using started = program([], { ...env, DATA_DIR: file });
+    expect(await started.ended).toBe(1);
+    expect(started.said.stderr).toMatch(/^The market could not start: .*file.*\n$/);
+  });
+
+  test("ends with code 2 and the names there are when --only names another", async () => {
+    await using started = program(["--only", "marked"], { ...env, AMQP_URL: "amqp://127.0.0.1:1" });
+    expect(await started.ended).toBe(2);
+    expect(started.said.stderr).toContain("There are: market, notifications, gateway.");
+  });
+
+  test("says what it takes with --help", async () => {
+    await using started = program(["--help"], env);
+    expect(await started.ended).toBe(0);
+    expect(started.said.stdout).toContain("AMQP_URL");
+  });
+});
+
+/** Resolves with the first true value; the test's own time limit ends the wait. */
+async function waitFor<T>(look: () => T): Promise<T> {
+  for (;;) {
+    const found = look();
+    if (found) return found;
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+}
