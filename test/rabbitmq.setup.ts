@@ -1,5 +1,5 @@
 import { spawn } from "node:child_process";
-import { mkdtempSync, readFileSync } from "node:fs";
+import { mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { TestProject } from "vitest/node";
@@ -7,7 +7,7 @@ import { brokerUp, greet } from "../packages/warren/src/broker/index.ts";
 
 declare module "vitest" {
   interface ProvidedContext {
-    /** The RabbitMQ of this run, `amqp://…`; empty when no file of the run speaks of one. */
+    /** The RabbitMQ of this run, `amqp://…`. */
     amqpUrl: string;
   }
 }
@@ -17,10 +17,6 @@ declare module "vitest" {
  * ends. Throws when there is none to be had: these tests are never skipped.
  */
 export default async function setup(project: TestProject): Promise<(() => Promise<void>) | undefined> {
-  if (!(await isNeeded(project))) {
-    project.provide("amqpUrl", "");
-    return undefined;
-  }
   const given = process.env.AMQP_URL;
   if (given !== undefined && given !== "") {
     const version = await versionAt(new URL(given));
@@ -41,15 +37,6 @@ export default async function setup(project: TestProject): Promise<(() => Promis
     throw error;
   }
   return discard;
-}
-
-/** A run of a few named files starts no broker when none of them, by its name or text, has to do with one. */
-async function isNeeded(project: TestProject): Promise<boolean> {
-  // Vitest does not document where it keeps the names; where they are missing the broker is started.
-  const { filenamePattern = [] } = project.vitest as { filenamePattern?: string[] };
-  if (project.vitest.config.watch || filenamePattern.length === 0) return true;
-  const { testFiles } = await project.globTestFiles(filenamePattern);
-  return testFiles.some((file) => /amqp|rabbit/i.test(file + readFileSync(file, "utf8")));
 }
 
 /**
