@@ -69,7 +69,8 @@ function ofText(text: string, target: JsonSchema): unknown {
   const literals = target.enum ?? (target.const === undefined ? undefined : [target.const]);
   if (literals !== undefined)
     return literals.find((literal) => typeof literal !== "string" && String(literal) === text) ?? text;
-  if (wants(target, "number") || wants(target, "integer")) return numberOf(text) ?? text;
+  const number = wants(target, "number") || wants(target, "integer") ? numberOf(text) : undefined;
+  if (number !== undefined) return number;
   if (wants(target, "boolean") && (text === "true" || text === "false")) return text === "true";
   return text;
 }

@@ -1,5 +1,6 @@
 import type { FastifyInstance, FastifyPluginAsync } from "fastify";
 import type { App } from "../index.ts";
+import { addDocs } from "./docs.ts";
 import { dress } from "./dress.ts";
 import { type Edge, edge, edgeOf, setEdge } from "./edge.ts";
 import { inFlight } from "./in-flight.ts";
@@ -43,5 +44,6 @@ export async function addRoutes(
   const { options } = of;
   const limit = inFlight(options.maxInFlight ?? defaultMaxInFlight);
   for (const route of routes) addMethodRoute(instance, of, route, limit);
+  if (options.docs !== false) await addDocs(instance, of, routes, options.docs ?? {});
   if (options.push !== undefined) await addPush(instance, of, options.push);
 }

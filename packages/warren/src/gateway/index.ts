@@ -1,4 +1,5 @@
 export { gateway } from "./gateway.ts";
+export { type OpenApiDocument, type OpenApiOptions, openApi } from "./openapi/document.ts";
 export type { AuthOptions, DocsOptions, GatewayOptions, ServerOptions, SessionOptions } from "./options.ts";
 export type { Problem } from "./problem.ts";
 export { type PushOptions, type PushRule, type PushTo, push } from "./push/rule.ts";

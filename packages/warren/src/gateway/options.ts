@@ -74,5 +74,5 @@ export interface SessionOptions {
   readonly principal?: (content: unknown) => Principal | undefined;
 }
 
-export const defaultBodyLimitBytes = 1024 * 1024;
+export const defaultBodyLimitBytes: number = 1024 * 1024;
 export const defaultMaxInFlight = 1_000;
