@@ -12,6 +12,8 @@ export interface Link {
   readonly reason: string;
   /** Starts connecting where that has not begun. */
   start(): void;
+  /** There is reason to believe that a broker is back: tries at once. */
+  hurry(): void;
   /**
    * Waits for a connection, starting where necessary.
    * @throws Fault UNAVAILABLE naming the broker and its last error; at once where it refused the first login
@@ -40,6 +42,7 @@ export function link(settings: Settings, purpose: string, hooks: LinkHooks): Lin
   const { clock, log, random, endpoints } = settings;
   const waiters = new Set<Waiter>();
   const stopping = new AbortController();
+  let pause = new AbortController();
   let running: Promise<void> | undefined;
   let everConnected = false;
   let connection: AmqpConnection | undefined;
@@ -73,9 +76,11 @@ export function link(settings: Settings, purpose: string, hooks: LinkHooks): Lin
         // One that lasted was fine: the next attempt comes soon. One that did not keeps the growing delay.
         if (clock.now() - since > settings.capMs) attempt = 0;
       }
+      if (stopping.signal.aborted) return;
       // Nobody to connect for: the next use starts again.
       if (!everConnected && waiters.size === 0 && !hooks.wanted()) return;
-      await delay(clock, backoffMs(settings, attempt), stopping.signal);
+      pause = new AbortController();
+      await delay(clock, backoffMs(settings, attempt), pause.signal);
     }
   }
 
@@ -152,9 +157,11 @@ export function link(settings: Settings, purpose: string, hooks: LinkHooks): Lin
       return reason;
     },
     start,
+    hurry: () => pause.abort(),
     ready,
     async stop(waitMs) {
       stopping.abort();
+      pause.abort();
       for (const waiter of waiters) waiter.reject(stopped());
       waiters.clear();
       // The loop itself is not awaited: an attempt under way ends by its own time limit, and is closed then.

@@ -27,6 +27,7 @@ export function rabbitmq(options: string | RabbitmqOptions): Transport {
 
   const consuming = link(settings, "consume", {
     async setUp(connection) {
+      publishing.hurry();
       await topology.again(connection);
       // Not awaited: a consumer whose queue cannot be had must not keep the others away.
       for (const consumer of [...consumers, ...replyAddresses]) void consumer.attach(connection, false);
@@ -38,6 +39,7 @@ export function rabbitmq(options: string | RabbitmqOptions): Transport {
 
   const publishing = link(settings, "publish", {
     async setUp(connection) {
+      consuming.hurry();
       blocked = undefined;
       out.blocked(undefined);
       connection.onBlocked((reason) => {
