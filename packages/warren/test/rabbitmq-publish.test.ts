@@ -50,10 +50,25 @@ test("what no AMQP property can hold is refused, and the next message goes throu
   await expect(own.publish(message(queue, { headers: { list: [] as never } }))).rejects.toThrow(
     "header of a message",
   );
+  await expect(own.publish(message(queue, { expirationMs: Number.NaN }))).rejects.toThrow("expirationMs");
   const headers = { long: "x".repeat(200_000) };
   await expect(own.publish(message(queue, { headers }))).rejects.toMatchObject({ code: "TOO_LARGE" });
-  await own.publish(message(queue));
+  await own.publish(message(queue, { expirationMs: 1e15 }));
   expect(await own.inspect(queue)).toMatchObject({ messages: 1 });
+});
+
+test("what the broker noted on a message does not travel on, and no header routes it elsewhere", async () => {
+  const own = transport();
+  const [queue, other] = [await durableQueue(own), await durableQueue(own)];
+  const headers = { CC: other, BCC: other, "x-first-death-queue": other, "x-delivery-count": 9, kept: 1 };
+  await own.publish(message(queue, { headers }));
+  const got: object[] = [];
+  await own.consume(queue, (one) => (got.push({ ...one.headers }), "ack"), { prefetch: 1 });
+  await vi.waitFor(() => expect(got).toHaveLength(1));
+  expect(got[0]).toMatchObject({ kept: 1 });
+  for (const name of ["CC", "BCC", "x-first-death-queue"]) expect(got[0]).not.toHaveProperty([name]);
+  expect(got[0]).not.toHaveProperty("x-delivery-count", 9);
+  expect(await own.inspect(other)).toMatchObject({ messages: 0 });
 });
 
 test("a body over the limit is TOO_LARGE, published or sent", async () => {

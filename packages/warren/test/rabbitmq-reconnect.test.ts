@@ -10,9 +10,10 @@ test("a cut connection comes back: topology, consumer and reply address with it"
   const lasting = transport();
   const broken = transport({ url });
   const own = unique("own");
+  const idle = unique("idle");
   await broken.declare({
     exchanges: [{ name: unique("exchange"), type: "topic" }],
-    queues: [{ name: own, type: "classic", lifetime: "connection" }],
+    queues: [own, idle].map((name) => ({ name, type: "classic", lifetime: "connection" })),
   });
   const got: string[] = [];
   await broken.consume(own, ({ body }) => (got.push(text(body)), "ack"), { prefetch: 10 });
@@ -28,8 +29,9 @@ test("a cut connection comes back: topology, consumer and reply address with it"
   await vi.waitFor(() => expect(states).toContain(false));
   await vi.waitFor(() => expect(broken.state).toEqual({ publishing: true, consuming: true }), 5_000);
   expect(replies.address).not.toBe(before);
-  // The exclusive queue went with its connection, so this proves that it was declared again.
-  await vi.waitFor(() => lasting.publish(message(own, { body: Buffer.from("after") })), 5_000);
+  // Exclusive queues went with their connection, so this proves that they were declared again, consumed or not.
+  await lasting.publish(message(idle));
+  await lasting.publish(message(own, { body: Buffer.from("after") }));
   await lasting.publish(message(replies.address, { body: Buffer.from("answer"), persistent: false }));
   await vi.waitFor(() => expect({ got, answers }).toEqual({ got: ["after"], answers: ["answer"] }));
 });

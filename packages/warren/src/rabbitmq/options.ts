@@ -3,7 +3,7 @@ import { type Logger, silent } from "../log.ts";
 import { type Clock, systemClock } from "../time.ts";
 
 export interface RabbitmqOptions {
-  /** `amqp://user:password@host:5672/vhost`, or `amqps://` for TLS. @default amqp://guest:guest@127.0.0.1:5672 */
+  /** `amqp://user:password@host:5672/vhost`, or `amqps://` for TLS. What follows a `?` is not read. @default amqp://guest:guest@127.0.0.1:5672 */
   readonly url?: string;
   /** The nodes of a cluster, tried in turn. Replaces `url`. */
   readonly urls?: readonly string[];

@@ -191,7 +191,7 @@ export function frameWriter(
     }
     if (message.expirationMs !== undefined) {
       flags |= 0x0100;
-      short(String(Math.max(0, Math.floor(message.expirationMs))), "expiration");
+      short(expiration(message.expirationMs), "expiration");
     }
     if (messageId !== undefined) {
       flags |= 0x0080;
@@ -302,6 +302,16 @@ export function frameWriter(
     },
     flush,
   };
+}
+
+/** RabbitMQ's own limit, 49 days. A larger one would cost the channel, and everything under way on it. */
+const longestExpirationMs = 2 ** 32 - 1;
+
+function expiration(milliseconds: number): string {
+  if (milliseconds >= 0) return String(Math.floor(Math.min(milliseconds, longestExpirationMs)));
+  throw new RangeError(
+    `The expirationMs of a message is ${milliseconds}; it must be a number of at least 0.`,
+  );
 }
 
 /** An upper bound for method and header, at three bytes of UTF-8 for each character. */
