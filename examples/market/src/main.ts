@@ -23,7 +23,7 @@ if (settings === "help") {
 async function run({ names, host, port, dataDir, jwtSecret, logLevel, broker }: Settings): Promise<void> {
   const log = await logger(logLevel);
   let composition: Composition | undefined;
-  endOnSignals(
+  const isEnding = endOnSignals(
     async () => composition?.stop(),
     stopLimitMs,
     (err, message) => log.fatal({ err }, message),
@@ -31,7 +31,7 @@ async function run({ names, host, port, dataDir, jwtSecret, logLevel, broker }: 
   try {
     const secret = jwtSecret ?? tokenSecret(dataDir);
     composition = await compose({ names, transport: await fromEnv(), dataDir, secret, log });
-    await composition.start();
+    await (broker === undefined ? composition.start() : patiently(broker, composition.start()));
     const where = broker === undefined ? "the embedded broker" : `RabbitMQ at ${broker}`;
     const { server } = composition;
     if (server === undefined) {
@@ -43,9 +43,21 @@ async function run({ names, host, port, dataDir, jwtSecret, logLevel, broker }: 
     const { issueToken } = await import("./accounts/tokens.ts");
     process.stdout.write(`${hints(url, await issueToken(demoUser, secret))}\n`);
   } catch (error) {
+    // Ctrl-C while it waited for the broker: that is no failure, and the end is under way.
+    if (isEnding()) return;
     process.stderr.write(`The market could not start: ${reasonOf(error, port)}\n`);
     await composition?.stop();
     process.exit(1);
+  }
+}
+
+/** Waits for a start, and after a while says what for: a broker may take its time, or be somewhere else. */
+async function patiently(broker: string, start: Promise<void>): Promise<void> {
+  const timer = setTimeout(() => process.stderr.write(`Waiting for RabbitMQ at ${broker} …\n`), 2_000);
+  try {
+    await start;
+  } finally {
+    clearTimeout(timer);
   }
 }
 
