@@ -18,6 +18,7 @@ export async function rpcCase({ seconds, rounds, json }: BenchOptions): Promise<
     process.stdout.write(
       `${machine()}, RabbitMQ ${broker.version}; ${rounds} rounds of ${seconds} s, 100 B JSON\n`,
     );
+    for (const side of sides) await measure(side, broker.url, 1, 0.1);
     const rows: Row[] = [];
     for (const inFlight of [100, 1]) {
       const runs: Record<Side, Run[]> = { warren: [], twin: [] };
