@@ -179,6 +179,16 @@ test("a publish that the broker never confirms is UNAVAILABLE in time, and says 
   });
 });
 
+test("a confirm that never comes holds no place for ever, and one that comes too late means nothing", async () => {
+  const server = await fakeAmqpServer();
+  const own = transport({ url: server.url, publishTimeoutMs: 300, maxUnconfirmed: 1 });
+  await expect(own.publish(message("queue"))).rejects.toMatchObject({ code: "UNAVAILABLE" });
+  const next = own.publish(message("queue"));
+  await vi.waitFor(() => expect(server.received).toBe(2));
+  server.confirm();
+  await next;
+});
+
 test("no more than the allowed number is unconfirmed at once", async () => {
   const server = await fakeAmqpServer();
   const own = transport({ url: server.url, maxUnconfirmed: 3 });

@@ -36,6 +36,8 @@ interface Entry {
   resolve(): void;
   reject(error: Error): void;
   settled: boolean;
+  /** Its number on the channel it was last written to, while unconfirmed there. */
+  tag: number | undefined;
   /** The broker's words, when it came back on this attempt. */
   returned: string | undefined;
   /** How often the broker refused it. */
@@ -94,6 +96,7 @@ export function publisher(
     if (error) trouble = error.message;
     const missing = error ? exchangeInError(error) : undefined;
     for (const entry of lost) {
+      entry.tag = undefined;
       entry.returned = undefined;
       if (missing !== undefined && entry.message.exchange === missing) unroutable(entry, error!.message);
     }
@@ -104,6 +107,7 @@ export function publisher(
   }
 
   function confirmed(entry: Entry): void {
+    entry.tag = undefined;
     if (entry.settled) return;
     if (entry.returned !== undefined) return unroutable(entry, entry.returned);
     finish(entry);
@@ -118,6 +122,7 @@ export function publisher(
 
   /** A full queue refuses; it may have room again before the time is up. */
   function refused(entry: Entry): void {
+    entry.tag = undefined;
     if (entry.settled) return;
     trouble = "the broker refuses the message (basic.nack), as a full queue does";
     entry.returned = undefined;
@@ -150,8 +155,11 @@ export function publisher(
       sweep = undefined;
       for (const entry of underway) {
         if (entry.deadline > clock.now()) break;
+        // Brokers have had faults by which a confirm never comes; it must not hold a place for ever.
+        if (entry.tag !== undefined) window.forget(entry.tag);
         fail(entry, late(entry));
       }
+      pump();
       watch();
     });
   }
@@ -194,7 +202,7 @@ export function publisher(
     } catch (error) {
       return fail(entry, error as Error);
     }
-    window.add(entry);
+    entry.tag = window.add(entry);
   }
 
   function publish(message: Outgoing): Promise<void> {
@@ -215,6 +223,7 @@ export function publisher(
         resolve,
         reject,
         settled: false,
+        tag: undefined,
         returned: undefined,
         refusals: 0,
       };

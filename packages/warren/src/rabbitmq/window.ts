@@ -5,7 +5,10 @@
 export interface Window<T> {
   /** Not confirmed. */
   readonly size: number;
-  add(value: T): void;
+  /** @returns its number */
+  add(value: T): number;
+  /** Waits for this one no longer: its place is free, and a late confirm means nothing. */
+  forget(tag: number): void;
   settle(tag: number, multiple: boolean, each: (value: T) => void): void;
   /** The oldest one that fits. */
   find(fits: (value: T) => boolean): T | undefined;
@@ -44,8 +47,13 @@ export function confirmWindow<T extends object>(): Window<T> {
         for (let tag = lowest; tag < next; tag++) longer[tag % longer.length] = ring[tag % ring.length];
         ring = longer;
       }
-      ring[next++ % ring.length] = value;
+      ring[next % ring.length] = value;
       size++;
+      return next++;
+    },
+    forget(tag) {
+      take(tag);
+      advance();
     },
     settle(tag, multiple, each) {
       const taken: T[] = [];
