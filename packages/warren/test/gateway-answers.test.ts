@@ -201,6 +201,21 @@ describe("a gateway among others", () => {
     await Promise.all(servers.map((server) => server.close()));
   });
 
+  test("§1.3 row 4: a method that the running service does not have yet is a 501 at once", async () => {
+    const broker = embeddedBroker();
+    const older = contract("shop", { methods: { old: rpc({ http: "GET /old", output: z.string() }) } });
+    const newer = contract("shop", { methods: { fresh: rpc({ http: "GET /fresh", output: z.string() }) } });
+    const services = [service(older, { methods: { old: () => "still works" } })];
+    await using back = app({ transport: embedded({ broker }), services, log: silent });
+    await using front = app({ transport: embedded({ broker }), contracts: [newer], log: silent });
+    await Promise.all([back.start(), front.start()]);
+    const server = await httpServer(front);
+    const answer = await server.inject("/fresh");
+    expect([answer.statusCode, answer.json()]).toMatchObject([501, { code: "UNKNOWN_METHOD" }]);
+    expect(await back.client(older).old()).toBe("still works");
+    await server.close();
+  });
+
   test("closing finishes what is under way and does not keep the connection", async () => {
     const door = gate();
     await using edge = await world({ auth }, { services: [probeService(door)] });

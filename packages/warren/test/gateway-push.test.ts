@@ -2,7 +2,7 @@ import { setImmediate } from "node:timers/promises";
 import { afterEach, describe, expect, test } from "vitest";
 import { WebSocket } from "ws";
 import { httpServer, type PushOptions, push, type ServerOptions } from "../src/gateway/index.ts";
-import { type AppOptions, app, type Principal, silent } from "../src/index.ts";
+import { type AppOptions, app, type Clock, type Principal, silent, systemClock } from "../src/index.ts";
 import { auth, probe, recorder, secret, token, type World, world } from "./gateway-world.ts";
 
 const { sold } = probe.events;
@@ -44,6 +44,7 @@ function client(url: string, headers: Record<string, string> = {}) {
   const closed = new Promise<number>((resolve) => socket.on("close", (code) => resolve(code)));
   return {
     socket,
+    inbox,
     opened,
     closed,
     failed,
@@ -55,6 +56,30 @@ function client(url: string, headers: Record<string, string> = {}) {
         typeof message === "string" || message instanceof Uint8Array ? message : JSON.stringify(message),
       );
     },
+  };
+}
+
+const heartbeatMs = 12_345;
+
+/** Time that passes, and heartbeats that come, when a test says so. */
+function steppedClock(beatMs: number) {
+  const beats: (() => void)[] = [];
+  let offsetMs = 0;
+  const clock: Clock = {
+    ...systemClock,
+    now: () => systemClock.now() + offsetMs,
+    after(delayMs, run) {
+      if (delayMs !== beatMs) return systemClock.after(delayMs, run);
+      beats.push(run);
+      return { cancel: () => void beats.splice(beats.indexOf(run), 1) };
+    },
+  };
+  return {
+    clock,
+    passHours: (hours: number) => {
+      offsetMs += hours * 3_600_000;
+    },
+    beat: () => beats.shift()!(),
   };
 }
 
@@ -169,13 +194,19 @@ describe("over WebSocket", () => {
   });
 
   test("when a token expires, so does the connection", async () => {
-    const { ws } = await pushing({ heartbeatMs: 10 });
-    // Within the tolerance for clocks that differ, and over before long.
-    const ann = client(ws, {
-      authorization: `Bearer ${await token({}, Math.floor(Date.now() / 1_000) - 4)}`,
-    });
-    expect(await ann.next()).toEqual(authorized("ann"));
-    expect(await ann.closed).toBe(4401);
+    const { clock, passHours, beat } = steppedClock(heartbeatMs);
+    const { edge, ws } = await pushing({ heartbeatMs }, {}, { clock });
+    const [ann, bob] = [await token(), await token({ sub: "bob" })].map((good) =>
+      client(ws, { authorization: `Bearer ${good}` }),
+    );
+    await Promise.all([ann!.next(), bob!.next()]);
+    passHours(2);
+    // Before the next heartbeat notices it, nothing is told to one whose token is over.
+    await edge.app.emit(sold, { sellerId: "ann", name: "Item #1" });
+    expect([await ann!.closed, ann!.inbox]).toEqual([4401, []]);
+    expect(bob!.socket.readyState).toBe(WebSocket.OPEN);
+    beat();
+    expect(await bob!.closed).toBe(4401);
   });
 
   test("a client that answers no ping is cut off", async () => {

@@ -26,8 +26,11 @@ export interface GatewayOptions {
 }
 
 export interface ServerOptions extends GatewayOptions {
-  /** Whether `X-Forwarded-*` headers are believed; only behind a proxy that sets them. @default false */
-  readonly trustProxy?: boolean;
+  /**
+   * Whose `X-Forwarded-*` headers are believed: how many proxies stand before this server, or their addresses. `true` believes
+   * anybody, so that whoever can reach the server can lie about their address. @default false
+   */
+  readonly trustProxy?: boolean | number | string;
 }
 
 export interface DocsOptions {

@@ -1,5 +1,5 @@
+import type { WebSocket } from "@fastify/websocket";
 import type { FastifyRequest } from "fastify";
-import type { WebSocket } from "ws";
 import { Fault, json } from "../../index.ts";
 import type { Caller, Edge } from "../edge.ts";
 import { edgeFault } from "../edge-fault.ts";
