@@ -21,7 +21,7 @@ export function hints(url: string, demoToken: string): string {
   # The same by WebSocket: type {"event":"authorize","data":{"token":"…"}}
   npx wscat -c ${url.replace("http", "ws")}/push
 
-  # Every route, in a browser
+  # The services' routes, in a browser
   ${url}/docs
 `;
 }

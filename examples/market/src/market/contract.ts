@@ -19,7 +19,7 @@ export const market = contract("market", {
   methods: {
     items: rpc({
       http: "GET /market/items",
-      summary: "Items, the newest first; `before` an id for the next page",
+      summary: "Items, the newest first; the last id as “before” gives the next page",
       input: z.object({ before: itemId.optional(), limit: z.int().min(1).max(100).default(50) }),
       output: z.array(item),
       idempotent: true,
