@@ -195,7 +195,7 @@ function intercepted(calls: Caller, outgoing: NonNullable<AppOptions["outgoing"]
     const last: MakeCall = (made) => calls.call(made.method, made.input, made.options, trail);
     return outgoing.reduceRight((next, wrap) => wrap(next), last)({ method, input, options: callOptions });
   };
-  return Object.defineProperties({ ...calls, call }, { inFlight: { get: () => calls.inFlight } });
+  return { ...calls, call };
 }
 
 /** A listener in a process has no queue to keep what it cannot handle. */

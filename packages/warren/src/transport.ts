@@ -73,8 +73,11 @@ export interface Consumer {
 }
 
 export interface Replies {
-  /** What to put in `replyTo` now. Answers go to it through the default exchange, not mandatory: it is no queue. */
-  readonly address: string;
+  /**
+   * What to put in `replyTo` now; `undefined` while the address is lost and there is no new one yet. Answers go to it
+   * through the default exchange, not mandatory: it is no queue.
+   */
+  readonly address: string | undefined;
 }
 
 export interface QueueState {

@@ -119,9 +119,10 @@ class EmbeddedTransport implements Transport {
     const open: OpenReplies = { handle, address: "" };
     this.#replies.push(open);
     this.#openReplies(open);
+    const { line } = this;
     return {
-      get address() {
-        return open.address;
+      get address(): string | undefined {
+        return line.up ? open.address : undefined;
       },
     };
   }

@@ -12,7 +12,8 @@ import { incoming } from "./translate.ts";
  * version of RabbitMQ when it is gone, and has an address that means the same in every process.
  */
 export interface ReplyAddress {
-  readonly address: string;
+  /** `undefined` while there is none. */
+  readonly address: string | undefined;
   readonly attached: boolean;
   attach: SteadyChannel["attach"];
 }
@@ -48,7 +49,7 @@ export function replyAddress(
   });
   return {
     get address() {
-      return address;
+      return steady.channel === undefined ? undefined : address;
     },
     get attached() {
       return steady.channel !== undefined;

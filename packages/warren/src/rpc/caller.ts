@@ -1,17 +1,17 @@
 import type { Codec } from "../codec/codec.ts";
 import type { Method } from "../contract/method.ts";
 import { validated } from "../contract/schema.ts";
-import { deadlines } from "../deadlines.ts";
-import { Fault } from "../fault.ts";
 import type { Logger } from "../log.ts";
 import type { HeaderValue, Incoming, Outgoing } from "../message.ts";
 import { headers, names } from "../names.ts";
 import type { Clock } from "../time.ts";
 import { leaveTrail, type Trail } from "../trail.ts";
 import type { Replies, Transport } from "../transport.ts";
+import * as faults from "./call-faults.ts";
+import { callTable, type Pending } from "./call-table.ts";
 import type { Answer, CallOptions, EveryOptions } from "./client.ts";
-import { lost, type Pending, settle } from "./pending.ts";
 import { type CallPlan, callPlan } from "./plan.ts";
+import { settle } from "./settle.ts";
 
 export interface CallerOptions {
   readonly transport: Transport;
@@ -33,75 +33,106 @@ export interface Caller {
     options: EveryOptions,
     trail: Trail,
   ): Promise<readonly Answer<unknown, never>[]>;
-  /** Calls waiting for an answer. */
-  readonly inFlight: number;
-  /** Resolves when none is waiting. */
+  /** Resolves when no call waits for an answer. */
   idle(): Promise<void>;
   /** Takes no more calls; those waiting fail with STOPPED. */
   stop(): void;
 }
 
-export function caller(options: CallerOptions): Caller {
-  const { transport, codec, clock, nextId, maxCalls, maxBytes } = options;
-  const pending = new Map<string, Pending>();
-  const expiring = deadlines<Pending>(clock, expire);
-  let unsent = new Set<Pending>();
-  let idlers: (() => void)[] = [];
+/** One call as it was asked for. */
+interface Asked {
+  readonly plan: CallPlan;
+  readonly options: CallOptions & EveryOptions;
+  readonly trail: Trail;
+  readonly every: boolean;
+  readonly resolve: (value: any) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+export function caller({ transport, codec, clock, nextId, log, maxCalls, maxBytes }: CallerOptions): Caller {
+  const calls = callTable(clock, (call) =>
+    call.sentTo === undefined ? faults.neverSent(call, whyNot()) : faults.timedOut(call),
+  );
   let replies: Replies | undefined;
   let stopped = false;
   let unwatch = (): void => {};
 
-  function expire(call: Pending): void {
-    if (call.answers !== undefined) return finish(call, call.answers);
-    const { id, service } = call.plan;
-    const message = call.sent
-      ? `No answer from ${id} within ${call.timeoutMs} ms. Whether it ran is not known.`
-      : `${id} could not be sent within ${call.timeoutMs} ms: ${transport.state.reason ?? "the broker takes no messages"}. It did not run.`;
-    fail(
-      call,
-      new Fault(
-        call.sent ? "TIMEOUT" : "UNAVAILABLE",
-        { service, method: id, timeoutMs: call.timeoutMs },
-        { message },
-      ),
+  function whyNot(): string {
+    return transport.state.reason ?? "the broker takes no messages";
+  }
+
+  /** @throws what a call is refused with before anything is done */
+  function admit(plan: CallPlan, signal: AbortSignal | undefined): void {
+    if (stopped) throw faults.refusedBy("STOPPED", plan, "this app is stopped");
+    if (replies === undefined)
+      throw faults.refusedBy("UNAVAILABLE", plan, "this app has not started; await app.start() first");
+    if (calls.size >= maxCalls) throw faults.tooMany(plan, maxCalls);
+    if (signal?.aborted) throw faults.cancelled(plan, signal);
+  }
+
+  function start(
+    plan: CallPlan,
+    input: unknown,
+    options: CallOptions & EveryOptions,
+    trail: Trail,
+    every: boolean,
+  ): Promise<any> {
+    return new Promise((resolve, reject) => {
+      admit(plan, options.signal);
+      const asked: Asked = { plan, options, trail, every, resolve, reject };
+      const checked =
+        plan.input === undefined ? undefined : validated(plan.input, input, "INVALID_INPUT", plan.inputName);
+      if (checked instanceof Promise) checked.then((value) => enter(asked, value)).catch(reject);
+      else enter(asked, checked);
+    });
+  }
+
+  /** Registers the call, **then** sends it: a reply can be faster than whatever tells that it was sent. */
+  function enter(asked: Asked, input: unknown): void {
+    admit(asked.plan, asked.options.signal);
+    const call = pendingOf(asked, input);
+    calls.add(call, asked.options.signal);
+    if (call.ifDown === "fail" && call.to === undefined) sendIfSomebodyListens(call);
+    else send(call);
+  }
+
+  function pendingOf({ plan, options, trail, every, resolve, reject }: Asked, input: unknown): Pending {
+    const now = clock.now();
+    const timeoutMs = Math.min(
+      options.timeoutMs ?? plan.timeoutMs,
+      (trail.deadline ?? Number.POSITIVE_INFINITY) - now,
     );
+    if (!(timeoutMs > 0)) throw faults.refusedBy("TIMEOUT", plan, "no time is left");
+    const body = codec.encode(input);
+    if (body.length > maxBytes) throw faults.tooLarge(plan.inputName, body.length, maxBytes);
+    const fields: Record<string, HeaderValue> = { [headers.deadline]: Math.round(now + timeoutMs) };
+    const { to, principal, ifDown = "wait", expect = Number.POSITIVE_INFINITY } = options;
+    leaveTrail(fields, principal === undefined ? trail : { ...trail, principal });
+    return {
+      id: nextId(),
+      plan,
+      exchange: every ? names.instanceExchange : "",
+      key: every ? plan.service : to === undefined ? plan.queue : names.instance(plan.service, to),
+      to,
+      body,
+      headers: fields,
+      deadline: now + timeoutMs,
+      timeoutMs,
+      ifDown,
+      sentTo: undefined,
+      answers: every ? [] : undefined,
+      expect,
+      resolve,
+      reject,
+    };
   }
 
-  function forget(call: Pending): boolean {
-    if (!pending.delete(call.id)) return false;
-    expiring.remove(call);
-    unsent.delete(call);
-    call.dispose?.();
-    if (pending.size === 0 && idlers.length > 0) {
-      for (const idle of idlers) idle();
-      idlers = [];
-    }
-    return true;
-  }
-
-  function finish(call: Pending, value: unknown): void {
-    if (forget(call)) call.resolve(value);
-  }
-
-  function fail(call: Pending, error: unknown): void {
-    if (forget(call)) call.reject(error);
-  }
-
-  function register(call: Pending, signal: AbortSignal | undefined): void {
-    pending.set(call.id, call);
-    expiring.add(call);
-    if (signal === undefined) return;
-    const cancel = (): void =>
-      fail(
-        call,
-        new Fault(
-          "CANCELLED",
-          { method: call.plan.id },
-          { message: `The caller gave up on ${call.plan.id}.`, cause: signal.reason },
-        ),
-      );
-    signal.addEventListener("abort", cancel, { once: true });
-    call.dispose = () => signal.removeEventListener("abort", cancel);
+  function send(call: Pending): void {
+    const address = replies?.address;
+    if (address !== undefined && transport.send(request(call, address), () => returned(call)))
+      call.sentTo = address;
+    else if (call.ifDown === "fail") calls.fail(call, faults.unavailable(call.plan, whyNot()));
+    // Else it waits for `stateChanged`, or its deadline.
   }
 
   function request(call: Pending, address: string): Outgoing {
@@ -120,166 +151,41 @@ export function caller(options: CallerOptions): Caller {
     };
   }
 
-  /** Registered before it is sent: a reply can be faster than whatever tells that it was sent. */
-  function send(call: Pending): void {
-    if (replies !== undefined && transport.send(request(call, replies.address), () => returned(call))) {
-      call.sent = true;
-      return;
-    }
-    if (call.ifDown === "fail")
-      return fail(call, unavailable(call.plan, transport.state.reason ?? "the broker takes no messages"));
-    unsent.add(call);
-  }
-
   function returned(call: Pending): void {
-    if (call.answers !== undefined) return finish(call, call.answers);
-    const reason = call.to === undefined ? "nobody ever declared it" : `its instance "${call.to}" is gone`;
-    fail(call, unavailable(call.plan, reason));
-  }
-
-  /** Replies on their way to a lost address are lost: what is harmless to repeat is repeated, the rest has an unknown outcome. */
-  function stateChanged(): void {
-    const { state } = transport;
-    if (!state.consuming)
-      for (const call of [...pending.values()]) {
-        if (!call.sent || call.answers !== undefined) continue;
-        call.sent = false;
-        if (call.plan.idempotent) unsent.add(call);
-        else fail(call, lost(call, state.reason));
-      }
-    if (!state.consuming || !state.publishing || unsent.size === 0) return;
-    const waiting = unsent;
-    unsent = new Set();
-    for (const call of waiting) send(call);
-  }
-
-  function onReply(reply: Incoming): void {
-    const call = reply.correlationId === undefined ? undefined : pending.get(reply.correlationId);
-    // Late, or for nobody: whoever waited has had its answer.
-    if (call === undefined)
-      return options.log.debug(
-        { correlationId: reply.correlationId },
-        "dropped a reply that nobody waits for",
-      );
-    settle(call, reply, codec, finish, fail);
-  }
-
-  function admit(plan: CallPlan, callOptions: CallOptions | EveryOptions): void {
-    if (stopped)
-      throw new Fault("STOPPED", {}, { message: `${plan.id} was not called: this app is stopped.` });
-    if (replies === undefined)
-      throw new Fault(
-        "UNAVAILABLE",
-        {},
-        { message: `${plan.id} was not called: this app has not started. Await app.start() first.` },
-      );
-    if (pending.size >= maxCalls)
-      throw new Fault(
-        "OVERLOADED",
-        { limit: maxCalls },
-        {
-          message: `${plan.id} was not called: ${maxCalls} calls wait for an answer already (limits.calls).`,
-        },
-      );
-    if (callOptions.signal?.aborted)
-      throw new Fault(
-        "CANCELLED",
-        { method: plan.id },
-        { message: `The caller gave up on ${plan.id}.`, cause: callOptions.signal.reason },
-      );
-  }
-
-  function encode(plan: CallPlan, input: unknown): Uint8Array {
-    const body = codec.encode(input);
-    if (body.length <= maxBytes) return body;
-    throw new Fault(
-      "TOO_LARGE",
-      { bytes: body.length, limit: maxBytes },
-      { message: `${plan.inputName} is ${body.length} bytes; the limit is ${maxBytes}.` },
-    );
-  }
-
-  function dispatch(
-    plan: CallPlan,
-    input: unknown,
-    callOptions: CallOptions & EveryOptions,
-    trail: Trail,
-    every: boolean,
-    resolve: (value: any) => void,
-    reject: (error: unknown) => void,
-  ): void {
-    const now = clock.now();
-    const timeoutMs = Math.min(
-      callOptions.timeoutMs ?? plan.timeoutMs,
-      (trail.deadline ?? Number.POSITIVE_INFINITY) - now,
-    );
-    if (!(timeoutMs > 0))
-      throw new Fault(
-        "TIMEOUT",
-        { method: plan.id },
-        { message: `${plan.id} was not called: no time is left.` },
-      );
-    const fields: Record<string, HeaderValue> = { [headers.deadline]: Math.round(now + timeoutMs) };
-    if (callOptions.principal !== undefined)
-      leaveTrail(fields, { ...trail, principal: callOptions.principal });
-    else leaveTrail(fields, trail);
-    const { to } = callOptions;
-    const call: Pending = {
-      id: nextId(),
-      plan,
-      exchange: every ? names.instanceExchange : "",
-      key: every ? plan.service : to === undefined ? plan.queue : names.instance(plan.service, to),
-      to,
-      body: encode(plan, input),
-      headers: fields,
-      deadline: now + timeoutMs,
-      timeoutMs,
-      ifDown: callOptions.ifDown ?? "wait",
-      sent: false,
-      answers: every ? [] : undefined,
-      expect: callOptions.expect ?? Number.POSITIVE_INFINITY,
-      resolve,
-      reject,
-    };
-    register(call, callOptions.signal);
-    if (call.ifDown === "fail" && to === undefined) sendIfSomebodyListens(call);
-    else send(call);
+    if (call.answers === undefined) calls.fail(call, faults.nobodyThere(call));
+    else calls.finish(call, call.answers);
   }
 
   function sendIfSomebodyListens(call: Pending): void {
     transport.inspect(call.key).then(
       (queue) => {
-        if (!pending.has(call.id)) return;
+        if (!calls.has(call)) return;
         if (queue !== undefined && queue.consumers > 0) return send(call);
-        fail(
-          call,
-          unavailable(
-            call.plan,
-            queue === undefined ? "nobody ever declared it" : "no instance of it is running",
-          ),
-        );
+        const reason = queue === undefined ? "nobody ever declared it" : "no instance of it is running";
+        calls.fail(call, faults.unavailable(call.plan, reason));
       },
-      (error) => fail(call, error),
+      (error) => calls.fail(call, error),
     );
   }
 
-  function start(
-    plan: CallPlan,
-    input: unknown,
-    callOptions: CallOptions & EveryOptions,
-    trail: Trail,
-    every: boolean,
-  ): Promise<any> {
-    return new Promise((resolve, reject) => {
-      admit(plan, callOptions);
-      const checked =
-        plan.input === undefined ? undefined : validated(plan.input, input, "INVALID_INPUT", plan.inputName);
-      if (checked instanceof Promise)
-        checked
-          .then((value) => dispatch(plan, value, callOptions, trail, every, resolve, reject))
-          .catch(reject);
-      else dispatch(plan, checked, callOptions, trail, every, resolve, reject);
-    });
+  /** Replies to a lost address are lost: what is harmless to repeat is sent again, the rest has an unknown outcome. */
+  function stateChanged(): void {
+    const address = replies?.address;
+    for (const call of calls.all()) {
+      if (call.sentTo !== undefined && call.sentTo !== address && call.answers === undefined) {
+        call.sentTo = undefined;
+        if (!call.plan.idempotent) calls.fail(call, faults.lost(call, transport.state.reason));
+      }
+      if (call.sentTo === undefined && call.ifDown === "wait" && transport.state.publishing) send(call);
+    }
+  }
+
+  function onReply(reply: Incoming): void {
+    const call = calls.get(reply.correlationId);
+    // Late, or for nobody: whoever waited has had its answer.
+    if (call === undefined)
+      log.debug({ correlationId: reply.correlationId }, "dropped a reply that nobody waits for");
+    else settle(calls, call, reply, codec);
   }
 
   return {
@@ -287,32 +193,13 @@ export function caller(options: CallerOptions): Caller {
       replies = await transport.replies(onReply);
       unwatch = transport.watch(stateChanged);
     },
-    call: (method, input, callOptions, trail) => start(callPlan(method), input, callOptions, trail, false),
-    every: (method, input, callOptions, trail) => start(callPlan(method), input, callOptions, trail, true),
-    get inFlight() {
-      return pending.size;
-    },
-    idle: () => (pending.size === 0 ? Promise.resolve() : new Promise((resolve) => idlers.push(resolve))),
+    call: (method, input, options, trail) => start(callPlan(method), input, options, trail, false),
+    every: (method, input, options, trail) => start(callPlan(method), input, options, trail, true),
+    idle: calls.idle,
     stop() {
       stopped = true;
       unwatch();
-      for (const call of [...pending.values()])
-        fail(
-          call,
-          new Fault(
-            "STOPPED",
-            { method: call.plan.id },
-            { message: `This app stopped before ${call.plan.id} answered. Whether it ran is not known.` },
-          ),
-        );
+      for (const call of calls.all()) calls.fail(call, faults.stoppedBefore(call));
     },
   };
-}
-
-function unavailable(plan: CallPlan, reason: string): Fault {
-  return new Fault(
-    "UNAVAILABLE",
-    { service: plan.service, method: plan.id },
-    { message: `Service "${plan.service}" is unavailable: ${reason}.` },
-  );
 }

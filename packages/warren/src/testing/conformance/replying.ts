@@ -1,4 +1,4 @@
-import { deepEqual, notEqual } from "node:assert/strict";
+import { deepEqual, notEqual, ok } from "node:assert/strict";
 import type { Incoming, Outgoing } from "../../message.ts";
 import type { Disposition, Handle } from "../../transport.ts";
 import { type Behaviour, textOf, toQueue } from "./stage.ts";
@@ -83,6 +83,7 @@ export const replying: readonly Behaviour[] = [
 ];
 
 /** Not mandatory, since an address is no queue. */
-function answer(address: string, text: string): Outgoing {
+function answer(address: string | undefined, text: string): Outgoing {
+  ok(address, "there is an address for replies");
   return toQueue(address, text, { mandatory: false, persistent: false });
 }

@@ -1,0 +1,93 @@
+import { Fault, type SystemCode } from "../fault.ts";
+import type { Pending } from "./call-table.ts";
+import type { CallPlan } from "./plan.ts";
+
+// Why a call ended without an answer, in the words of the one who made it.
+
+export function timedOut(call: Pending): Fault {
+  return fault(
+    "TIMEOUT",
+    call.plan,
+    `No answer from ${call.plan.id} within ${call.timeoutMs} ms. Whether it ran is not known.`,
+  );
+}
+
+export function neverSent(call: Pending, reason: string): Fault {
+  return fault(
+    "UNAVAILABLE",
+    call.plan,
+    `${call.plan.id} could not be sent within ${call.timeoutMs} ms: ${reason}. It did not run.`,
+  );
+}
+
+export function unavailable(plan: CallPlan, reason: string): Fault {
+  return fault("UNAVAILABLE", plan, `Service "${plan.service}" is unavailable: ${reason}.`);
+}
+
+export function nobodyThere(call: Pending): Fault {
+  return unavailable(
+    call.plan,
+    call.to === undefined ? "nobody ever declared it" : `its instance "${call.to}" is gone`,
+  );
+}
+
+export function cancelled(plan: CallPlan, signal: AbortSignal): Fault {
+  return new Fault("CANCELLED", about(plan), {
+    message: `The caller gave up on ${plan.id}.`,
+    cause: signal.reason,
+  });
+}
+
+/** For a call whose reply address was lost with the connection. */
+export function lost(call: Pending, reason: string | undefined): Fault {
+  const why = reason === undefined ? "" : ` (${reason})`;
+  return fault(
+    "UNKNOWN_OUTCOME",
+    call.plan,
+    `The connection to the broker was lost while ${call.plan.id} was under way${why}. Whether it ran is not known.`,
+  );
+}
+
+export function stoppedBefore(call: Pending): Fault {
+  return fault(
+    "STOPPED",
+    call.plan,
+    `This app stopped before ${call.plan.id} answered. Whether it ran is not known.`,
+  );
+}
+
+export function refusedBy(
+  code: "STOPPED" | "UNAVAILABLE" | "TIMEOUT",
+  plan: CallPlan,
+  reason: string,
+): Fault {
+  return fault(code, plan, `${plan.id} was not called: ${reason}.`);
+}
+
+export function tooMany(plan: CallPlan, limit: number): Fault {
+  return new Fault(
+    "OVERLOADED",
+    { ...about(plan), limit },
+    {
+      message: `${plan.id} was not called: ${limit} calls wait for an answer already (limits.calls).`,
+    },
+  );
+}
+
+export function tooLarge(what: string, bytes: number, limit: number): Fault {
+  return new Fault(
+    "TOO_LARGE",
+    { bytes, limit },
+    {
+      message: `${what} is ${bytes} bytes; the limit is ${limit} (limits.messageBytes).`,
+    },
+  );
+}
+
+function fault(code: SystemCode, plan: CallPlan, message: string): Fault {
+  return new Fault(code, about(plan), { message });
+}
+
+function about({ id, service }: CallPlan): { service: string; method: string } {
+  return { service, method: id };
+}

@@ -1,0 +1,92 @@
+import { deadlines, type Expiring } from "../deadlines.ts";
+import type { Fault } from "../fault.ts";
+import type { Headers } from "../message.ts";
+import type { Clock } from "../time.ts";
+import { cancelled } from "./call-faults.ts";
+import type { Answer } from "./client.ts";
+import type { CallPlan } from "./plan.ts";
+
+/** A call that waits for its answer, with what it takes to send it again. */
+export interface Pending extends Expiring {
+  readonly id: string;
+  readonly plan: CallPlan;
+  readonly exchange: string;
+  readonly key: string;
+  /** The one instance that shall answer. */
+  readonly to: string | undefined;
+  readonly body: Uint8Array;
+  readonly headers: Headers;
+  readonly timeoutMs: number;
+  readonly ifDown: "wait" | "fail";
+  /** The address its reply goes to; `undefined` while it is not sent. */
+  sentTo: string | undefined;
+  /** Collected so far, for a call to every instance. */
+  readonly answers: Answer<unknown, never>[] | undefined;
+  readonly expect: number;
+  readonly resolve: (value: any) => void;
+  readonly reject: (error: unknown) => void;
+  dispose?: () => void;
+}
+
+/** The calls that wait for an answer, by their ids. Each ends once: by `finish`, by `fail`, or by its deadline. */
+export interface CallTable {
+  readonly size: number;
+  get(id: string | undefined): Pending | undefined;
+  has(call: Pending): boolean;
+  all(): Pending[];
+  add(call: Pending, signal: AbortSignal | undefined): void;
+  finish(call: Pending, value: unknown): void;
+  fail(call: Pending, error: unknown): void;
+  /** Resolves when none is left. */
+  idle(): Promise<void>;
+}
+
+/** `overdue` says what a call that reached its deadline ends with; one to every instance ends with what was collected. */
+export function callTable(clock: Clock, overdue: (call: Pending) => Fault): CallTable {
+  const pending = new Map<string, Pending>();
+  const expiring = deadlines<Pending>(clock, expire);
+  let idlers: (() => void)[] = [];
+
+  function expire(call: Pending): void {
+    if (call.answers === undefined) fail(call, overdue(call));
+    else finish(call, call.answers);
+  }
+
+  function forget(call: Pending): boolean {
+    if (!pending.delete(call.id)) return false;
+    expiring.remove(call);
+    call.dispose?.();
+    if (pending.size > 0 || idlers.length === 0) return true;
+    for (const idle of idlers) idle();
+    idlers = [];
+    return true;
+  }
+
+  function finish(call: Pending, value: unknown): void {
+    if (forget(call)) call.resolve(value);
+  }
+
+  function fail(call: Pending, error: unknown): void {
+    if (forget(call)) call.reject(error);
+  }
+
+  return {
+    get size() {
+      return pending.size;
+    },
+    get: (id) => (id === undefined ? undefined : pending.get(id)),
+    has: (call) => pending.has(call.id),
+    all: () => [...pending.values()],
+    add(call, signal) {
+      pending.set(call.id, call);
+      expiring.add(call);
+      if (signal === undefined) return;
+      const cancel = (): void => fail(call, cancelled(call.plan, signal));
+      signal.addEventListener("abort", cancel, { once: true });
+      call.dispose = () => signal.removeEventListener("abort", cancel);
+    },
+    finish,
+    fail,
+    idle: () => (pending.size === 0 ? Promise.resolve() : new Promise((resolve) => idlers.push(resolve))),
+  };
+}
