@@ -27,10 +27,10 @@ export interface GatewayOptions {
 
 export interface ServerOptions extends GatewayOptions {
   /**
-   * Whose `X-Forwarded-*` headers are believed: how many proxies stand before this server, or their addresses. `true` believes
+   * Whose `X-Forwarded-*` headers are believed: the addresses of the proxies before this server (`"10.0.0.0/8"`). `true` believes
    * anybody, so that whoever can reach the server can lie about their address. @default false
    */
-  readonly trustProxy?: boolean | number | string;
+  readonly trustProxy?: boolean | string;
 }
 
 export interface DocsOptions {
