@@ -122,6 +122,25 @@ test("a stopped consumer finishes and acks what it has, and leaves the rest in t
   expect(await own.inspect(queue)).toEqual({ messages: 1, consumers: 0 });
 });
 
+test("what was already on its way to a stopped consumer goes back to the queue unseen", async () => {
+  const own = transport();
+  const queue = unique("classic");
+  await own.declare({ queues: [{ name: queue, type: "classic", lifetime: "connection" }] });
+  let seen = 0;
+  let stopped: Promise<void> | undefined;
+  const handle = (): Disposition => {
+    seen++;
+    stopped ??= consumer.stop();
+    return "ack";
+  };
+  const consumer = await own.consume(queue, handle, { prefetch: 100 });
+  await Promise.all(Array.from({ length: 100 }, () => own.publish(message(queue))));
+  await vi.waitFor(() => expect(stopped).toBeDefined());
+  await stopped;
+  expect(seen).toBe(1);
+  expect(await own.inspect(queue)).toEqual({ messages: 99, consumers: 0 });
+});
+
 test("a message whose handler throws goes to the dead-letter exchange, with its key", async () => {
   const own = transport();
   const queue = unique("failing");
