@@ -32,7 +32,7 @@ test("a cut connection comes back: topology, consumer and reply address with it"
   // Exclusive queues went with their connection, so this proves that they were declared again, consumed or not.
   await lasting.publish(message(idle));
   await lasting.publish(message(own, { body: Buffer.from("after") }));
-  await lasting.publish(message(replies.address, { body: Buffer.from("answer"), persistent: false }));
+  await lasting.publish(message(replies.address!, { body: Buffer.from("answer"), persistent: false }));
   await vi.waitFor(() => expect({ got, answers }).toEqual({ got: ["after"], answers: ["answer"] }));
 });
 

@@ -126,8 +126,8 @@ describe("a transport whose connection is cut", () => {
     broker.cut(a);
     await clock.advance(0);
     expect(replies.address).not.toBe(before);
-    b.send({ ...message(before, "old"), mandatory: false });
-    b.send({ ...message(replies.address, "new"), mandatory: false });
+    b.send({ ...message(before!, "old"), mandatory: false });
+    b.send({ ...message(replies.address!, "new"), mandatory: false });
     await clock.advance(0);
     expect(got).toEqual(["new"]);
   });
