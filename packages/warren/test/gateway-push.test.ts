@@ -284,8 +284,16 @@ describe("over server-sent events", () => {
 
   test("a session may stand in for a token where it is told how", async () => {
     const principal = (content: unknown): Principal => ({ subject: String(content), scopes: [] });
-    const { http } = await pushing({}, { session: { secrets: [secret], principal } });
+    const { edge, http } = await pushing({}, { session: { secrets: [secret], principal } });
     expect((await fetch(http, { headers: { cookie: "session=ann" } })).status).toBe(401);
+    const login = await edge.server.inject({ method: "POST", url: "/login", payload: { user: "ann" } });
+    const cookie = String(login.headers["set-cookie"]).split(";", 1)[0]!;
+    const stream = await fetch(http, { headers: { cookie } });
+    await edge.app.emit(sold, { sellerId: "ann", name: "It" });
+    expect((await streamed(stream).next()).value).toContain("It was sold!");
+    expect((await edge.server.inject({ url: "/mine", headers: { cookie } })).json()).toMatchObject({
+      subject: "ann",
+    });
   });
 });
 

@@ -55,6 +55,11 @@ export const probe = contract("probe", {
       output: z.object({ subject: z.string(), claims: z.unknown() }),
     }),
     admin: rpc({ http: "DELETE /everything", access: { scopes: ["admin", "delete"] } }),
+    login: rpc({
+      http: { route: "POST /login", reply: { session: "user", status: 204 } },
+      input: z.object({ user: z.string() }),
+      output: z.object({ user: z.string() }),
+    }),
     who: rpc({ http: "GET /who", output: z.string().nullable() }),
   },
   events: { sold: z.object({ sellerId: z.string(), name: z.string() }) },
@@ -106,6 +111,7 @@ export const probeService = (door = gate()): Service<typeof probe> =>
       },
       mine: (_input, { principal }) => ({ subject: principal?.subject ?? "?", claims: principal?.claims }),
       admin() {},
+      login: (input) => input,
       who: (_input, { principal }) => principal?.subject ?? null,
     },
   });
