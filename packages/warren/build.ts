@@ -13,10 +13,14 @@ const manifest = JSON.parse(await readFile(new URL("package.json", here), "utf8"
 const { devDependencies: _, scripts: __, ...published } = manifest;
 published.bin = { warren: javascript(manifest.bin.warren) };
 published.exports = Object.fromEntries(
-  Object.entries<{ default: string }>(manifest.exports).map(([name, { default: source }]) => [name, javascript(source)]),
+  Object.entries<{ default: string }>(manifest.exports).map(([name, { default: source }]) => [
+    name,
+    javascript(source),
+  ]),
 );
 await writeFile(new URL("package.json", dist), `${JSON.stringify(published, null, 2)}\n`);
-for (const file of ["LICENSE", "README.md"]) await copyFile(new URL(`../../${file}`, here), new URL(file, dist));
+for (const file of ["LICENSE", "README.md"])
+  await copyFile(new URL(`../../${file}`, here), new URL(file, dist));
 
 function javascript(source: string): string {
   return source.replace("./src/", "./").replace(/\.ts$/, ".js");

@@ -1,7 +1,16 @@
 // What the types must accept and, marked, what they must reject. Checked by `npm run types`; nothing here runs.
 import { z } from "zod";
-import { type App, app, attempt, contract, type Middleware, rpc, type Service, service } from "../src/index.ts";
 import { embedded } from "../src/embedded/index.ts";
+import {
+  type App,
+  app,
+  attempt,
+  contract,
+  type Middleware,
+  rpc,
+  type Service,
+  service,
+} from "../src/index.ts";
 
 const stock = contract("stock", {
   methods: {
@@ -18,7 +27,10 @@ const stock = contract("stock", {
 });
 const orders = contract("orders", {
   methods: {
-    place: rpc({ input: z.object({ sku: z.string(), quantity: z.coerce.number() }), output: z.object({ orderId: z.string() }) }),
+    place: rpc({
+      input: z.object({ sku: z.string(), quantity: z.coerce.number() }),
+      output: z.object({ orderId: z.string() }),
+    }),
     get: rpc({
       input: z.object({ orderId: z.string() }),
       output: z.object({ orderId: z.string(), status: z.enum(["open", "paid"]) }),
@@ -27,7 +39,10 @@ const orders = contract("orders", {
     list: rpc({ output: z.array(z.string()) }),
     search: rpc({ input: z.object({ term: z.string() }).optional(), output: z.array(z.string()) }),
   },
-  events: { placed: z.object({ orderId: z.string(), sku: z.string() }), cancelled: z.object({ orderId: z.string() }) },
+  events: {
+    placed: z.object({ orderId: z.string(), sku: z.string() }),
+    cancelled: z.object({ orderId: z.string() }),
+  },
 });
 const plain = contract("plain", { methods: { ping: rpc() } });
 
@@ -127,7 +142,10 @@ export async function calls(shop: App): Promise<void> {
   await client.reserve();
   // @ts-expect-error a method that the contract does not have
   await client.buy({});
-  await client.reserve({ sku: "A1", quantity: 2 }, { to: "instance", ifDown: "fail", signal: AbortSignal.timeout(5) });
+  await client.reserve(
+    { sku: "A1", quantity: 2 },
+    { to: "instance", ifDown: "fail", signal: AbortSignal.timeout(5) },
+  );
   const nothing: void = await client.release({ key: "k" });
   void nothing;
 
@@ -150,6 +168,11 @@ export async function calls(shop: App): Promise<void> {
   void (orderId satisfies string);
 }
 
-export const shop: App = app({ transport: embedded(), services: [stockService], contracts: [orders], use: [timed] });
+export const shop: App = app({
+  transport: embedded(),
+  services: [stockService],
+  contracts: [orders],
+  use: [timed],
+});
 // @ts-expect-error a contract is not a service
 app({ transport: embedded(), services: [orders] });

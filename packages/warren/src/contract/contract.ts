@@ -48,7 +48,13 @@ export function contract<
   const methods: Record<string, Method> = {};
   for (const [key, spec] of Object.entries(definition.methods ?? {})) {
     checkMemberName(name, key);
-    methods[key] = { kind: "method", id: `${name}.${key}`, service: name, name: key, spec: spec as MethodSpec };
+    methods[key] = {
+      kind: "method",
+      id: `${name}.${key}`,
+      service: name,
+      name: key,
+      spec: spec as MethodSpec,
+    };
   }
   const events: Record<string, Event> = {};
   for (const [key, schema] of Object.entries(definition.events ?? {})) {
