@@ -39,9 +39,9 @@ async function run({ names, host, port, dataDir, jwtSecret, logLevel, broker }: 
       return;
     }
     const url = await server.listen({ host, port });
-    process.stdout.write(`${names.join(", ")}: ready at ${url} on ${where}. Ctrl-C ends it.\n`);
     const { issueToken } = await import("./accounts/tokens.ts");
-    process.stdout.write(`${hints(url, await issueToken(demoUser, secret))}\n`);
+    const toTry = hints(url, await issueToken(demoUser, secret));
+    process.stdout.write(`${names.join(", ")}: ready at ${url} on ${where}. Ctrl-C ends it.\n${toTry}\n`);
   } catch (error) {
     // Ctrl-C while it waited for the broker: that is no failure, and the end is under way.
     if (isEnding()) return;

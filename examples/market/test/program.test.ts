@@ -1,5 +1,5 @@
 import { once } from "node:events";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { type AddressInfo, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -35,6 +35,13 @@ describe("npm start", () => {
       expect(await told.closed).toBe(1001);
       expect(await started.ended).toBe(0);
       expect(started.said.stderr).toBe("");
+      // SQLite removes its journals when a database is closed.
+      expect(readdirSync(folder).sort()).toEqual([
+        "accounts.db",
+        "jwt-secret",
+        "market.db",
+        "notifications.db",
+      ]);
     },
   );
 

@@ -21,7 +21,7 @@ export interface Accounts {
  * message ever. Gateways on several machines would share a database server here instead of a file.
  */
 export function openAccounts(folder: string, passwords: Passwords): Accounts {
-  const db = openSqlite<{ accounts: AccountTable }>(folder, "accounts", schema);
+  const { db, close } = openSqlite<{ accounts: AccountTable }>(folder, "accounts", schema);
   return {
     async signUp(name, password) {
       // Nobody gets to sell in the demo user's name.
@@ -41,7 +41,7 @@ export function openAccounts(folder: string, passwords: Passwords): Accounts {
         .executeTakeFirst();
       return passwords.matches(password, account?.password);
     },
-    close: () => db.destroy(),
+    close,
   };
 }
 

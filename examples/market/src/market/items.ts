@@ -33,7 +33,7 @@ export interface Items {
 
 /** Opens the items; a new database starts with a few of the demo user's. */
 export async function openItems(folder: string): Promise<Items> {
-  const db = openSqlite<{ items: ItemTable }>(folder, "market", schema);
+  const { db, close } = openSqlite<{ items: ItemTable }>(folder, "market", schema);
   await seed(db);
   return {
     async list({ before, limit }) {
@@ -63,7 +63,7 @@ export async function openItems(folder: string): Promise<Items> {
     async release(id) {
       await db.updateTable("items").set({ sold: 0 }).where("id", "=", id).execute();
     },
-    close: () => db.destroy(),
+    close,
   };
 }
 

@@ -27,7 +27,7 @@ export interface Notices {
 }
 
 export function openNotices(folder: string): Notices {
-  const db = openSqlite<{ notices: NoticeTable }>(folder, "notifications", schema);
+  const { db, close } = openSqlite<{ notices: NoticeTable }>(folder, "notifications", schema);
   return {
     async keep({ messageId, userId, text }) {
       const values = { message_id: messageId, user_id: userId, text, at: new Date().toISOString() };
@@ -54,7 +54,7 @@ export function openNotices(folder: string): Notices {
         .orderBy("id", "desc")
         .limit(limit)
         .execute(),
-    close: () => db.destroy(),
+    close,
   };
 }
 

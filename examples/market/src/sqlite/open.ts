@@ -6,12 +6,17 @@ import { Kysely, SqliteDialect, type SqliteStatement } from "kysely";
 /** How long a statement waits for another process that writes, in milliseconds; this process stands still meanwhile. */
 const busyTimeoutMs = 2_000;
 
+export interface OpenDatabase<Tables> {
+  readonly db: Kysely<Tables>;
+  readonly close: () => Promise<void>;
+}
+
 /**
  * Opens `<folder>/<name>.db` with Kysely, making folder and file where they are missing. `schema` is run each time and
  * must therefore say `if not exists`.
  * @throws Error when the folder cannot be written or the file is not a database
  */
-export function openSqlite<Tables>(folder: string, name: string, schema: string): Kysely<Tables> {
+export function openSqlite<Tables>(folder: string, name: string, schema: string): OpenDatabase<Tables> {
   // Accounts are in there: nobody else on this machine has to read them.
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   const database = new DatabaseSync(join(folder, `${name}.db`), { timeout: busyTimeoutMs });
@@ -23,11 +28,13 @@ export function openSqlite<Tables>(folder: string, name: string, schema: string)
     database.close();
     throw error;
   }
-  return new Kysely<Tables>({
-    dialect: new SqliteDialect({
-      database: { close: () => database.close(), prepare: (sql) => statement(database, sql) },
-    }),
-  });
+  const close = (): void => database.close();
+  const prepare = (sql: string): SqliteStatement => statement(database, sql);
+  return {
+    db: new Kysely<Tables>({ dialect: new SqliteDialect({ database: { close, prepare } }) }),
+    // Not by Kysely, which does not close what it has never used.
+    close: async () => close(),
+  };
 }
 
 /** Kysely asks for what better-sqlite3 looks like; Node's own driver needs only this to look like it. */
