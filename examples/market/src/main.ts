@@ -30,7 +30,7 @@ async function run({ names, host, port, dataDir, jwtSecret, logLevel, broker }: 
   );
   try {
     const secret = jwtSecret ?? tokenSecret(dataDir);
-    composition = await compose({ names, transport: await fromEnv(), dataDir, secret, log });
+    composition = await compose({ names, transport: await fromEnv({ log }), dataDir, secret, log });
     await (broker === undefined ? composition.start() : patiently(broker, composition.start()));
     const where = broker === undefined ? "the embedded broker" : `RabbitMQ at ${broker}`;
     const { server } = composition;

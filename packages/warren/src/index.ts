@@ -6,10 +6,17 @@ export type { Codec } from "./codec/codec.ts";
 export { json } from "./codec/json.ts";
 export { type AnyContract, type Contract, contract, type Event } from "./contract/contract.ts";
 export type { CookieBinding, HttpBinding, HttpReply, HttpRoute, Route } from "./contract/http.ts";
-export { type Access, type ErrorSpec, type Method, type MethodSpec, rpc } from "./contract/method.ts";
+export {
+  type Access,
+  type ErrorDetails,
+  type ErrorSpec,
+  type Method,
+  type MethodSpec,
+  rpc,
+} from "./contract/method.ts";
 export type { Issue, Schema } from "./contract/schema.ts";
 export { Fault, isFault, isSystemCode, type SystemCode, type SystemFault, systemFaults } from "./fault.ts";
-export { fromEnv } from "./from-env.ts";
+export { type FromEnvOptions, fromEnv } from "./from-env.ts";
 export { idSource, type Random, randomId, systemRandom } from "./id.ts";
 export type { Logger } from "./log.ts";
 export { silent } from "./log.ts";

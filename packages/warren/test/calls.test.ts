@@ -32,6 +32,19 @@ describe.each(transports)("a call, on %s", (transport) => {
     expect(fault).toMatchObject({ code: "GONE", data: { since: 7 }, from: w().shape.name });
   });
 
+  it("says in a declared fault what its contract says to people", async () => {
+    const asked = w().shapeService({
+      declared: (_, { fail }) => {
+        throw fail.SHUT();
+      },
+    });
+    const shop = await w().start({ services: [asked] });
+    expect((await faultOf(shop.client(w().shape).declared())).message).toBe("Closed until Monday");
+    expect((await faultOf((await w().start()).client(w().shape).declared())).message).toBe(
+      "Closed until Monday",
+    );
+  });
+
   it("rejects with a declared fault that carries no data", async () => {
     const shut = w().shapeService({
       declared: (_, { fail }) => {

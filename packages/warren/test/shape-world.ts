@@ -29,7 +29,10 @@ function shapeContract(name: string) {
       echo: rpc({ input: z.any(), output: z.any() }),
       add: rpc({ input: z.object({ a: z.number(), b: z.number() }), output: z.number() }),
       nothing: rpc(),
-      declared: rpc({ output: z.string(), errors: { GONE: z.object({ since: z.number() }), SHUT: {} } }),
+      declared: rpc({
+        output: z.string(),
+        errors: { GONE: z.object({ since: z.number() }), SHUT: { message: "Closed until Monday" } },
+      }),
       boom: rpc({ output: z.string() }),
       lies: rpc({ output: z.object({ n: z.number() }) }),
       slow: rpc({ input: z.object({ tag: z.string() }), output: z.string(), timeoutMs: 5_000 }),

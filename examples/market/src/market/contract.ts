@@ -12,7 +12,7 @@ const item = z.object({
   seller: z.string(),
 });
 
-const ITEM_NOT_FOUND = { status: 404, data: z.object({ id: itemId }) };
+const ITEM_NOT_FOUND = { status: 404, message: "Item not found", data: z.object({ id: itemId }) };
 
 /** What other services, the gateway and tests may know of the market. Importing it brings no database along. */
 export const market = contract("market", {

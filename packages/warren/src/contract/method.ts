@@ -1,8 +1,16 @@
 import type { HttpBinding } from "./http.ts";
 import type { In, Out, Schema } from "./schema.ts";
 
-/** A declared error: the schema of its data, or that with the HTTP status the gateway answers with (default 422). */
-export type ErrorSpec = Schema<any, any> | { readonly status?: number; readonly data?: Schema<any, any> };
+/** A declared error: the schema of its data, or that with more to say. */
+export type ErrorSpec = Schema<any, any> | ErrorDetails;
+
+export interface ErrorDetails {
+  readonly data?: Schema<any, any>;
+  /** The HTTP status the gateway answers with. @default 422 */
+  readonly status?: number;
+  /** What people read: `"Item not found"`. @default the method and the code */
+  readonly message?: string;
+}
 export type ErrorSpecs = Readonly<Record<string, ErrorSpec>>;
 
 type ErrorSchema<E> = E extends Schema<any, any> ? E : E extends { readonly data: infer S } ? S : undefined;

@@ -39,6 +39,8 @@ export class Core implements QueueHost {
   readonly schedule: (queue: LiveQueue) => void;
   /** Runs `run` after the code at hand. */
   readonly call: (run: () => void) => void;
+  /** Resolves when what was published so far has had its turn. */
+  readonly over: () => Promise<void>;
   readonly #exchanges = new Map<string, LiveExchange>();
   readonly #queues = new Map<string, LiveQueue>();
   readonly #replyQueues = new WeakSet<LiveQueue>();
@@ -52,9 +54,10 @@ export class Core implements QueueHost {
     this.log = options.log ?? silent;
     this.maxMessageBytes = options.maxMessageBytes ?? 16 * 2 ** 20;
     this.maxQueueBytes = options.maxQueueBytes ?? 512 * 2 ** 20;
-    const { schedule, call } = turns(this.clock, this.log);
+    const { schedule, call, over } = turns(this.clock, this.log);
     this.schedule = schedule;
     this.call = call;
+    this.over = over;
   }
 
   get awake(): boolean {

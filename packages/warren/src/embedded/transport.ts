@@ -44,8 +44,6 @@ interface OpenReplies {
   address: string;
 }
 
-/** Shared by every publish that was taken: a promise of its own would be the most expensive part of one. */
-const taken = Promise.resolve();
 const maxPrefetch = 2_000;
 
 class EmbeddedTransport implements Transport {
@@ -79,7 +77,8 @@ class EmbeddedTransport implements Transport {
     if (!this.line.open || !this.line.up)
       return this.#publishLater({ ...message, body: Buffer.from(message.body) });
     try {
-      if (this.#core.publish(message) || !message.mandatory) return taken;
+      // Not before its turn: a loop that awaits each publish would otherwise never let a message be delivered.
+      if (this.#core.publish(message) || !message.mandatory) return this.#core.over();
       return Promise.reject(unroutable(message));
     } catch (error) {
       return Promise.reject(error);

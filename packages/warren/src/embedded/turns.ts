@@ -9,19 +9,24 @@ import type { LiveQueue } from "./queue.ts";
 export interface Turns {
   schedule(queue: LiveQueue): void;
   call(run: () => void): void;
+  /** Resolves at the end of the next turn: one promise for all who ask before it. */
+  over(): Promise<void>;
 }
 
 export function turns(clock: Clock, log: Logger): Turns {
   let queues: LiveQueue[] = [];
   let calls: (() => void)[] = [];
   let due = false;
+  let ending: PromiseWithResolvers<void> | undefined;
 
   const run = (): void => {
     due = false;
     const now = queues;
     const calling = calls;
+    const ended = ending;
     queues = [];
     calls = [];
+    ending = undefined;
     for (const call of calling) {
       try {
         call();
@@ -33,6 +38,7 @@ export function turns(clock: Clock, log: Logger): Turns {
       queue.scheduled = false;
       queue.dispatch();
     }
+    ended?.resolve();
   };
 
   const ask = (): void => {
@@ -51,6 +57,11 @@ export function turns(clock: Clock, log: Logger): Turns {
     call(run) {
       calls.push(run);
       ask();
+    },
+    over() {
+      ending ??= Promise.withResolvers<void>();
+      ask();
+      return ending.promise;
     },
   };
 }

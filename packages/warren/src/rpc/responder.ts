@@ -229,8 +229,10 @@ function serve(service: Service, method: Method, middleware: readonly Middleware
   const { spec } = method;
   const errors: ErrorSpecs = spec.errors ?? {};
   const raise: Record<string, unknown> = {};
-  for (const code of Object.keys(errors))
-    raise[code] = (data: unknown) => new Fault(code, data, { message: `${method.id}: ${code}` });
+  for (const [code, declared] of Object.entries(errors)) {
+    const message = ("~standard" in declared ? undefined : declared.message) ?? `${method.id}: ${code}`;
+    raise[code] = (data: unknown) => new Fault(code, data, { message });
+  }
   return {
     plan: callPlan(method),
     operation: { kind: "method", id: method.id, service: method.service },
