@@ -45,6 +45,13 @@ const orders = contract("orders", {
   },
 });
 const plain = contract("plain", { methods: { ping: rpc() } });
+const vault = contract("vault", {
+  methods: {
+    mine: rpc({ output: z.string(), access: "authenticated" }),
+    all: rpc({ output: z.string(), access: { scopes: ["read"] } }),
+    open: rpc({ output: z.string() }),
+  },
+});
 
 // A route is a verb and a path.
 // @ts-expect-error no verb
@@ -85,6 +92,16 @@ export const stockService: Service = service(stock, {
     },
     "orders.cancelled": { to: "every-instance", retry: { attempts: 2 }, run: (event) => void event.orderId },
     "stock.depleted": (event) => void event.sku,
+  },
+});
+
+// Where the contract asks for a principal, there is one.
+service(vault, {
+  methods: {
+    mine: (_, { principal }) => principal.subject,
+    all: (_, { principal }) => principal.scopes[0] ?? "",
+    // @ts-expect-error here there may be none
+    open: (_, { principal }) => principal.subject,
   },
 });
 

@@ -1,4 +1,4 @@
-import { Fault, type Service, service } from "warren";
+import { type Service, service } from "warren";
 import { market } from "../market/contract.ts";
 import { notifications } from "./contract.ts";
 import type { Notices } from "./notices.ts";
@@ -11,10 +11,7 @@ export function notificationsService(notices: Notices): Service<typeof notificat
     // still post the same notice when the broker delivers it to both; it is listed once all the same.
     concurrency: 1,
     methods: {
-      latest({ limit }, { principal }) {
-        if (principal === undefined) throw new Fault("UNAUTHENTICATED", undefined);
-        return notices.latest(principal.subject, limit);
-      },
+      latest: ({ limit }, { principal }) => notices.latest(principal.subject, limit),
     },
     on: {
       /** Waits in this service's queue while it is away, and may arrive more than once. */

@@ -16,8 +16,10 @@ export interface Event<N extends string = string, I = any, O = any> {
 type Both<S> = { readonly in: In<S>; readonly out: Out<S> };
 
 type MethodsOf<S extends string, M> = {
-  readonly [K in keyof M & string]: M[K] extends { readonly "~types"?: readonly [infer I, infer O, infer E] }
-    ? Method<`${S}.${K}`, Both<I>, Both<O>, E>
+  readonly [K in keyof M & string]: M[K] extends {
+    readonly "~types"?: readonly [infer I, infer O, infer E, infer A];
+  }
+    ? Method<`${S}.${K}`, Both<I>, Both<O>, E, A>
     : never;
 };
 type EventsOf<S extends string, V> = {

@@ -23,7 +23,7 @@ export type ErrorOut<E> = Out<ErrorSchema<E>>;
 export type Access = "anyone" | "authenticated" | { readonly scopes: readonly string[] };
 
 /** What is declared of a method. `input` and `output` may be left out: the method then takes or gives nothing. */
-export interface MethodDeclaration<I, O, E> {
+export interface MethodDeclaration<I, O, E, A extends Access = Access> {
   readonly http?: HttpBinding;
   readonly input?: I;
   readonly output?: O;
@@ -33,7 +33,7 @@ export interface MethodDeclaration<I, O, E> {
   /** Running it twice does no harm: another instance takes over when one dies midway. @default false */
   readonly idempotent?: boolean;
   /** Checked at the gateway and again in the service. @default "anyone" */
-  readonly access?: Access;
+  readonly access?: A;
   /** One line for the documents. */
   readonly summary?: string;
 }
@@ -44,9 +44,11 @@ export interface AnyMethodSpec {
 }
 
 /** A declared method before it has a name. Made by `rpc`, named by `contract`. */
-export interface MethodSpec<I = any, O = any, E = any> extends AnyMethodSpec, MethodDeclaration<I, O, E> {
+export interface MethodSpec<I = any, O = any, E = any, A extends Access = Access>
+  extends AnyMethodSpec,
+    MethodDeclaration<I, O, E, A> {
   /** Types only; absent at run time. Inferring them from the optional fields would turn "none" into `unknown`. */
-  readonly "~types"?: readonly [input: I, output: O, errors: E];
+  readonly "~types"?: readonly [input: I, output: O, errors: E, access: A];
 }
 
 /** Declares a method: request and reply, always with a deadline. */
@@ -54,12 +56,13 @@ export function rpc<
   I extends Schema<any, any> | undefined = undefined,
   O extends Schema<any, any> | undefined = undefined,
   E extends ErrorSpecs = {},
->(declaration: MethodDeclaration<I, O, E> = {}): MethodSpec<I, O, E> {
+  A extends Access = "anyone",
+>(declaration: MethodDeclaration<I, O, E, A> = {}): MethodSpec<I, O, E, A> {
   return { kind: "rpc", ...declaration };
 }
 
 /** A named method of a contract, a plain value: what clients, handlers, routes and documents are derived from. */
-export interface Method<N extends string = string, I = any, O = any, E = any> {
+export interface Method<N extends string = string, I = any, O = any, E = any, A = any> {
   readonly kind: "method";
   /** `<service>.<method>`, also the `type` of its messages. */
   readonly id: N;
@@ -67,7 +70,7 @@ export interface Method<N extends string = string, I = any, O = any, E = any> {
   readonly name: string;
   readonly spec: MethodSpec;
   /** Types only; absent at run time. */
-  readonly "~types"?: { readonly in: I; readonly out: O; readonly errors: E };
+  readonly "~types"?: { readonly in: I; readonly out: O; readonly errors: E; readonly access: A };
 }
 
 export const defaultTimeoutMs = 10_000;

@@ -1,18 +1,21 @@
 import type { AnyContract, Event } from "../contract/contract.ts";
 import type { Method } from "../contract/method.ts";
+import type { Principal } from "../principal.ts";
 import type { RetryPolicy } from "../retry/policy.ts";
 import type { HandlerContext, Raise, Uses } from "./context.ts";
 import type { Middleware } from "./middleware.ts";
 
 /** One function per method of the contract. What it returns is validated; what it throws becomes a fault. */
 export type Handlers<C extends AnyContract, U> = {
-  readonly [K in keyof C["methods"]]: C["methods"][K] extends Method<any, infer I, infer O, infer E>
+  readonly [K in keyof C["methods"]]: C["methods"][K] extends Method<any, infer I, infer O, infer E, infer A>
     ? (
         input: Side<I, "out">,
-        context: HandlerContext<C, U> & { readonly fail: Raise<E> },
+        context: HandlerContext<C, U> & { readonly fail: Raise<E> } & Admitted<A>,
       ) => Result<Side<O, "in">>
     : never;
 };
+/** Where the contract asks for a principal, a handler only runs with one. */
+type Admitted<A> = [A] extends ["anyone"] ? unknown : { readonly principal: Principal };
 type Side<T, K extends "in" | "out"> = T extends Readonly<Record<K, infer V>> ? V : never;
 type Result<T> = Promise<T> | T;
 
