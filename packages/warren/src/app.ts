@@ -15,7 +15,7 @@ import type { MakeCall } from "./rpc/interceptor.ts";
 import { consumeAs } from "./service/instance.ts";
 import type { InvocationScope } from "./service/invocation.ts";
 import { running } from "./service/running.ts";
-import type { Service } from "./service/service.ts";
+import { defaultReactionTimeoutMs, type Service } from "./service/service.ts";
 import { listenerTopology, serviceTopology, sharedExchanges } from "./service/topology.ts";
 import { delay, systemClock } from "./time.ts";
 import type { Trail } from "./trail.ts";
@@ -78,7 +78,7 @@ export function app(options: AppOptions): App {
   ): Promise<Subscription> {
     const queue = `warren.events.${parts.instance}.${parts.nextId()}`;
     await transport.declare(listenerTopology(queue, event.id));
-    const listener = { event, handler: handle, retry: { attempts: 1 } };
+    const listener = { event, handler: handle, retry: { attempts: 1 }, timeoutMs: defaultReactionTimeoutMs };
     const scope = parts.scope({ kind: "contract", name: "listener", methods: {}, events: {} }, {});
     const hear = subscriber({
       ...parts,

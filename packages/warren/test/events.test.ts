@@ -228,6 +228,30 @@ describe("a reaction that fails", () => {
     expect(Buffer.from(letter!.body).toString()).toBe('{"item":1}');
   });
 
+  it("or never ends is aborted after its time, and tried again", async () => {
+    const broker = embeddedBroker();
+    const tries = sink<string>();
+    const stuck = service(mail, {
+      uses: { shop },
+      methods: {},
+      retry: fast,
+      on: {
+        "shop.sold": {
+          timeoutMs: 30,
+          run: (_, { attempt, signal }) => {
+            tries.put(`try ${attempt}`);
+            if (attempt > 1) return;
+            signal.addEventListener("abort", () => tries.put("aborted"));
+            return new Promise(() => {});
+          },
+        },
+      },
+    });
+    const all = await start(broker, stuck);
+    await all.emit(shop.events.sold, { item: 1 });
+    expect(await tries.until(3)).toEqual(["try 1", "aborted", "try 2"]);
+  });
+
   it("with a fault of its own is not tried again", async () => {
     const broker = embeddedBroker();
     const dead = await deadLettersOf(broker, "mail");

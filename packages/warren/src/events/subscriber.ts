@@ -18,6 +18,8 @@ export interface Listener {
   readonly event: Event;
   readonly handler: Handler;
   readonly retry: RetryPolicy;
+  /** See `ReactionOptions`. */
+  readonly timeoutMs: number;
 }
 
 export interface SubscriberOptions {
@@ -31,9 +33,6 @@ export interface SubscriberOptions {
   readonly retrier: Retrier;
   readonly deadLetters: DeadLetters;
 }
-
-/** A reaction that has not ended after so long counts as failed: it would hold its place in the prefetch for ever. */
-const reactionTimeoutMs = 60_000;
 
 /**
  * Runs reactions. An event is acknowledged when its reaction is done, or when the broker has confirmed its retry or
@@ -72,7 +71,7 @@ export function subscriber(options: SubscriberOptions): Handle {
       scope,
       listener.operation,
       message,
-      clock.now() + reactionTimeoutMs,
+      clock.now() + listener.timeoutMs,
       undefined,
     );
     const event = await validated(

@@ -4,7 +4,6 @@ import { type Listener, subscriber } from "../events/subscriber.ts";
 import type { Random } from "../id.ts";
 import { names } from "../names.ts";
 import type { DeadLetters } from "../retry/dead-letters.ts";
-import type { RetryPolicy } from "../retry/policy.ts";
 import type { Retrier } from "../retry/retrier.ts";
 import { responder } from "../rpc/responder.ts";
 import type { Clock } from "../time.ts";
@@ -12,7 +11,13 @@ import type { Consumer, Transport } from "../transport.ts";
 import type { InvocationScope } from "./invocation.ts";
 import { compose, type Handler, type Middleware } from "./middleware.ts";
 import type { Running } from "./running.ts";
-import { defaultConcurrency, eventsById, type ReactionOptions, type Service } from "./service.ts";
+import {
+  defaultConcurrency,
+  defaultReactionTimeoutMs,
+  eventsById,
+  type ReactionOptions,
+  type Service,
+} from "./service.ts";
 import { interests } from "./topology.ts";
 
 export interface InstanceOptions {
@@ -67,9 +72,12 @@ function listenersOf(
   ]);
   return ids.map((id) => {
     const reaction = (definition.on as Record<string, Handler | ReactionOptions<any, any>>)[id]!;
-    const run = typeof reaction === "function" ? reaction : reaction.run;
-    const retry: RetryPolicy =
-      (typeof reaction === "function" ? undefined : reaction.retry) ?? definition.retry ?? {};
-    return { event: events.get(id) as Event, handler: compose(middleware, run as Handler), retry };
+    const options: ReactionOptions<any, any> = typeof reaction === "function" ? { run: reaction } : reaction;
+    return {
+      event: events.get(id) as Event,
+      handler: compose(middleware, options.run as Handler),
+      retry: options.retry ?? definition.retry ?? {},
+      timeoutMs: options.timeoutMs ?? defaultReactionTimeoutMs,
+    };
   });
 }

@@ -36,6 +36,11 @@ export interface ReactionOptions<E, X> {
   readonly to?: "group" | "every-instance";
   /** When it fails. @default the service's `retry` */
   readonly retry?: RetryPolicy;
+  /**
+   * How long it may take, in milliseconds. Then its signal is aborted and it counts as failed, since it would hold its
+   * place among those worked on for ever. RabbitMQ itself takes a message back after 30 minutes. @default 60_000
+   */
+  readonly timeoutMs?: number;
 }
 
 export type Reactions<C extends AnyContract, U> = [Known<C, U>] extends [never]
@@ -63,6 +68,7 @@ export interface Service<C extends AnyContract = AnyContract> {
 }
 
 export const defaultConcurrency = 100;
+export const defaultReactionTimeoutMs = 60_000;
 
 /**
  * Implements a contract. Nothing runs until the service is given to `app`.
