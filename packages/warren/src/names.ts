@@ -18,6 +18,8 @@ export const names = {
   instanceExchange: "warren.instances",
   /** Direct exchange that brings delayed messages home; key is the name of the queue. */
   deliverExchange: "warren.deliver",
+  /** Fanout exchange and queue of delayed messages whose queue is gone when they come home. */
+  unrouted: "warren.unrouted",
 } as const;
 
 /** Headers of Warren's messages, all optional, all readable. */

@@ -105,6 +105,8 @@ export interface Topology {
 export interface Exchange {
   readonly name: string;
   readonly type: "direct" | "topic" | "fanout";
+  /** The exchange that gets what this one has no queue for, instead of its being dropped or returned. */
+  readonly alternate?: string;
 }
 
 export interface Queue {
@@ -117,6 +119,11 @@ export interface Queue {
   readonly deadLetter?: { readonly exchange: string; readonly key?: string };
   /** How long a message may wait in it, in milliseconds. */
   readonly messageTtlMs?: number;
+  /**
+   * Quorum queues only: how often a message may come back undone, given back or with its consumer gone, before it is a
+   * dead letter. Without one, a message that kills its consumers does so for ever.
+   */
+  readonly deliveryLimit?: number;
 }
 
 export interface Binding {

@@ -5,7 +5,7 @@ import { type Clock, systemClock } from "../time.ts";
 import type { Binding, Exchange, Queue } from "../transport.ts";
 import { type LiveExchange, liveExchange } from "./exchange.ts";
 import { LiveQueue, type QueueHost } from "./queue.ts";
-import { nowhere, received, type Stored, stored, withoutBrokersOwn } from "./stored.ts";
+import { type Death, nowhere, received, type Stored, stored, withoutBrokersOwn } from "./stored.ts";
 import { turns } from "./turns.ts";
 
 export interface BrokerOptions {
@@ -84,9 +84,9 @@ export class Core implements QueueHost {
     refuseReserved("exchange", exchange.name);
     const there = this.#exchanges.get(exchange.name);
     if (there === undefined) this.#exchanges.set(exchange.name, liveExchange(exchange));
-    else if (there.definition.type !== exchange.type) {
+    else if (there.definition.type !== exchange.type || there.definition.alternate !== exchange.alternate) {
       throw new Error(
-        `The exchange "${exchange.name}" exists with type ${there.definition.type}, not ${exchange.type}. ` +
+        `The exchange "${exchange.name}" exists as ${kind(there.definition)}, not ${kind(exchange)}. ` +
           "Give one of the two another name.",
       );
     }
@@ -165,7 +165,7 @@ export class Core implements QueueHost {
     if (this.#full && this.#bytes < this.maxQueueBytes * relief) this.#press(false);
   }
 
-  bury(queue: LiveQueue, message: Stored, reason: "expired" | "rejected"): void {
+  bury(queue: LiveQueue, message: Stored, reason: Death): void {
     this.release(message);
     const { deadLetter, name } = queue.definition;
     if (deadLetter === undefined) return;
@@ -186,9 +186,22 @@ export class Core implements QueueHost {
       return queue !== undefined && this.#enqueue(queue, message, expiredIn);
     }
     let routed = false;
-    for (const queue of this.#exchanges.get(exchange)?.route(key) ?? [])
+    for (const queue of this.#queuesFor(exchange, key))
       routed = this.#enqueue(queue, message, expiredIn) || routed;
     return routed;
+  }
+
+  /** By the exchange itself, or the first of its alternates that has any. */
+  #queuesFor(name: string, key: string): readonly LiveQueue[] {
+    const seen = new Set<string>();
+    for (let next: string | undefined = name; next !== undefined && !seen.has(next); ) {
+      seen.add(next);
+      const exchange = this.#exchanges.get(next);
+      const queues = exchange?.route(key) ?? [];
+      if (queues.length > 0) return queues;
+      next = exchange?.definition.alternate;
+    }
+    return [];
   }
 
   #enqueue(queue: LiveQueue, message: Outgoing | Incoming, expiredIn: readonly string[]): boolean {
@@ -232,7 +245,7 @@ function died(
   message: Incoming,
   queue: string,
   to: NonNullable<Queue["deadLetter"]>,
-  reason: "expired" | "rejected",
+  reason: Death,
 ): Incoming {
   return {
     ...message,
@@ -265,9 +278,16 @@ function refuseLocked(queue: LiveQueue, peer: Peer): void {
 
 /** The properties that two declarations of one queue must agree on. */
 function described(queue: Queue): string {
-  const { type, lifetime, deadLetter, messageTtlMs } = queue;
+  const { type, lifetime, deadLetter, messageTtlMs, deliveryLimit } = queue;
   const letters = deadLetter
     ? `dead letters to "${deadLetter.exchange}" ${deadLetter.key ?? "(own key)"}`
     : "no dead letters";
-  return `${type}, ${lifetime}, ${letters}, ${messageTtlMs === undefined ? "no TTL" : `TTL ${messageTtlMs} ms`}`;
+  const ttl = messageTtlMs === undefined ? "no TTL" : `TTL ${messageTtlMs} ms`;
+  const limit = deliveryLimit === undefined ? "no delivery limit" : `delivery limit ${deliveryLimit}`;
+  return `${type}, ${lifetime}, ${letters}, ${ttl}, ${limit}`;
+}
+
+/** The properties that two declarations of one exchange must agree on. */
+function kind({ type, alternate }: Exchange): string {
+  return alternate === undefined ? type : `${type} with alternate "${alternate}"`;
 }

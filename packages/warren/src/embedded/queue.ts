@@ -1,7 +1,7 @@
 import type { Clock, Timer } from "../time.ts";
 import type { Disposition, Queue, QueueState } from "../transport.ts";
 import { Deque } from "./deque.ts";
-import { atOnce, never, type Stored } from "./stored.ts";
+import { atOnce, type Death, never, type Stored } from "./stored.ts";
 
 /** Who takes messages from a queue. */
 export interface Taker {
@@ -20,7 +20,7 @@ export interface QueueHost {
   /** The message is gone for good. */
   release(message: Stored): void;
   /** The message leaves its queue for where the queue sends its dead letters, if anywhere. */
-  bury(queue: LiveQueue, message: Stored, reason: "expired" | "rejected"): void;
+  bury(queue: LiveQueue, message: Stored, reason: Death): void;
 }
 
 /** How many messages one queue hands out before others have their turn and the process sees to its sockets. */
@@ -88,6 +88,11 @@ export class LiveQueue {
   giveBack(message: Stored): void {
     if (this.#gone) {
       this.#host.release(message);
+      return;
+    }
+    const { deliveryLimit } = this.definition;
+    if (++message.returned > (deliveryLimit ?? Number.POSITIVE_INFINITY)) {
+      this.#host.bury(this, message, "delivery_limit");
       return;
     }
     message.message = { ...message.message, redelivered: true };

@@ -8,11 +8,16 @@ export interface Stored {
   place: number;
   /** Milliseconds since the Unix epoch; 0 is never, `atOnce` is unless a consumer takes it now. */
   expiresAt: number;
+  /** How often it came back undone. */
+  returned: number;
   /** What it counts towards the broker's limit. */
   readonly bytes: number;
   /** The queues it expired in, one after the other, since it was published or rejected. */
   readonly expiredIn: readonly string[];
 }
+
+/** Why a message leaves its queue for where the queue sends its dead letters; RabbitMQ's words. */
+export type Death = "expired" | "rejected" | "delivery_limit";
 
 export const never = 0;
 export const atOnce = -1;
@@ -22,7 +27,14 @@ export const nowhere: readonly string[] = [];
 const overheadBytes = 256;
 
 export function stored(message: Incoming, expiredIn: readonly string[]): Stored {
-  return { message, place: 0, expiresAt: never, bytes: message.body.byteLength + overheadBytes, expiredIn };
+  return {
+    message,
+    place: 0,
+    expiresAt: never,
+    returned: 0,
+    bytes: message.body.byteLength + overheadBytes,
+    expiredIn,
+  };
 }
 
 /**

@@ -72,7 +72,7 @@ export interface AmqpChannel {
   /** `undefined` is delivered when the server ended the consumer, as when its queue was deleted. */
   consume(queue: string, noAck: boolean, deliver: (message: RawMessage | undefined) => void): Promise<void>;
   cancel(): Promise<void>;
-  exchange(name: string, type: string): Promise<void>;
+  exchange(name: string, type: string, alternate: string | undefined): Promise<void>;
   queue(
     name: string,
     options: { durable: boolean; exclusive: boolean; arguments: Record<string, unknown> },
@@ -283,8 +283,9 @@ function wrapChannel(connection: AmqpConnection, channel: Channel, writer: Frame
     async cancel() {
       await channel.cancel(consumerTag);
     },
-    async exchange(name, type) {
-      await channel.assertExchange(name, type, { durable: true });
+    async exchange(name, type, alternateExchange) {
+      const options = alternateExchange === undefined ? {} : { alternateExchange };
+      await channel.assertExchange(name, type, { durable: true, ...options });
     },
     async queue(name, options) {
       await channel.assertQueue(name, options);

@@ -70,8 +70,9 @@ export function declaredTopology({ log }: Settings): DeclaredTopology {
   };
 }
 
-function exchangeStep({ name, type }: Exchange): Step {
-  return (channel) => channel.exchange(name, type).catch((error) => fail(`exchange "${name}"`, error));
+function exchangeStep({ name, type, alternate }: Exchange): Step {
+  return (channel) =>
+    channel.exchange(name, type, alternate).catch((error) => fail(`exchange "${name}"`, error));
 }
 
 function queueStep(queue: Queue): Step {
@@ -89,9 +90,10 @@ function bindingStep({ queue, exchange, key }: Binding): Step {
 }
 
 /** The type is explicit: a virtual host may have another default. */
-function queueArguments({ type, deadLetter, messageTtlMs }: Queue): Record<string, unknown> {
+function queueArguments({ type, deadLetter, messageTtlMs, deliveryLimit }: Queue): Record<string, unknown> {
   const args: Record<string, unknown> = { "x-queue-type": type };
   if (messageTtlMs !== undefined) args["x-message-ttl"] = messageTtlMs;
+  if (deliveryLimit !== undefined && type === "quorum") args["x-delivery-limit"] = deliveryLimit;
   if (!deadLetter) return args;
   args["x-dead-letter-exchange"] = deadLetter.exchange;
   if (deadLetter.key !== undefined) args["x-dead-letter-routing-key"] = deadLetter.key;

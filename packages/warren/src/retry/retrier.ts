@@ -3,9 +3,10 @@ import type { Logger } from "../log.ts";
 import type { Incoming } from "../message.ts";
 import { headers, names } from "../names.ts";
 import { type Clock, delay } from "../time.ts";
-import type { Disposition, Topology, Transport } from "../transport.ts";
+import type { Disposition, Transport } from "../transport.ts";
 import { carried, type DeadLetters, type DeathNotice } from "./dead-letters.ts";
 import { nextDelayMs, type RetryPolicy } from "./policy.ts";
+import { tierTopology } from "./topology.ts";
 
 export interface Retrier {
   /** Puts a failed message into the delay queue its policy asks for, or makes it a dead letter. Confirmed before it is acknowledged. */
@@ -69,26 +70,5 @@ export function retrier({ transport, clock, random, log, deadLetters }: RetrierO
         return "requeue";
       }
     },
-  };
-}
-
-/** The message keeps its routing key, the name of the queue it came from, so that the deliver exchange brings it home. */
-function tierTopology(delayMs: number): Topology {
-  const name = names.delay(delayMs);
-  return {
-    exchanges: [
-      { name: names.deliverExchange, type: "direct" },
-      { name, type: "fanout" },
-    ],
-    queues: [
-      {
-        name,
-        type: "quorum",
-        lifetime: "durable",
-        messageTtlMs: delayMs,
-        deadLetter: { exchange: names.deliverExchange },
-      },
-    ],
-    bindings: [{ queue: name, exchange: name, key: "" }],
   };
 }

@@ -1,4 +1,5 @@
 import { names } from "../names.ts";
+import { deliverExchange } from "../retry/topology.ts";
 import type { Binding, Exchange, Queue, Topology } from "../transport.ts";
 import type { ReactionOptions, Service } from "./service.ts";
 
@@ -19,6 +20,9 @@ export function interests(service: Service): Interests {
   };
 }
 
+/** RabbitMQ 4 has the same by default; said explicitly, it holds on every version. */
+const deliveryLimit = 20;
+
 /** What one instance of a service needs on the broker. */
 export function serviceTopology(service: Service, instance: string): Topology {
   const name = service.contract.name;
@@ -37,6 +41,7 @@ export function serviceTopology(service: Service, instance: string): Topology {
       type: "quorum",
       lifetime: "durable",
       deadLetter: { exchange: "", key: names.dead(name) },
+      deliveryLimit,
     });
     bindings.push(...eventBindings(queue, group));
   }
@@ -61,7 +66,7 @@ export function listenerTopology(queue: string, eventId: string): Topology {
 export const sharedExchanges: readonly Exchange[] = [
   { name: names.eventExchange, type: "topic" },
   { name: names.instanceExchange, type: "direct" },
-  { name: names.deliverExchange, type: "direct" },
+  deliverExchange,
 ];
 
 function eventBindings(queue: string, ids: readonly string[]): Binding[] {

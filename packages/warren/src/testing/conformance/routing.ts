@@ -38,6 +38,29 @@ export const routing: readonly Behaviour[] = [
     },
   },
   {
+    title: "what an exchange has no queue for goes to its alternate exchange, and counts as routed",
+    async run(stage) {
+      const transport = await stage.connect();
+      const [exchange, alternate] = [stage.unique("exchange"), stage.unique("alternate")];
+      const [own, rest] = [await stage.queue(transport), await stage.queue(transport)];
+      await transport.declare({
+        exchanges: [
+          { name: exchange, type: "direct", alternate },
+          { name: alternate, type: "fanout" },
+        ],
+        bindings: [
+          { queue: own, exchange, key: "known" },
+          { queue: rest, exchange: alternate, key: "" },
+        ],
+      });
+      const [a, b] = [await stage.collect(transport, own), await stage.collect(transport, rest)];
+      const message = { ...toQueue("", ""), exchange, mandatory: true };
+      await transport.publish({ ...message, key: "known", body: Buffer.from("known") });
+      await transport.publish({ ...message, key: "unknown", body: Buffer.from("unknown") });
+      deepEqual([await a.texts(1), await b.texts(1)], [["known"], ["unknown"]]);
+    },
+  },
+  {
     title: "in a topic exchange * is one word and # any number of words, none included",
     async run(stage) {
       const bound = await bind(stage, "topic", [

@@ -90,6 +90,49 @@ export const settling: readonly Behaviour[] = (["classic", "quorum"] as const).f
   },
 ]);
 
+/** What becomes of a message that is never done. */
+export const limiting: readonly Behaviour[] = [
+  {
+    title: "a message that comes back more often than its queue's limit is a dead letter, and not before",
+    async run(stage) {
+      const transport = await stage.connect();
+      const dead = await stage.queue(transport);
+      const queue = await stage.queue(transport, {
+        type: "quorum",
+        deliveryLimit: 3,
+        deadLetter: { exchange: "", key: dead },
+      });
+      const work = await stage.collect(transport, queue, () => "requeue");
+      const buried = await stage.collect(transport, dead);
+      await transport.publish(toQueue(queue, "bad", { messageId: "id" }));
+      deepEqual(await buried.texts(1), ["bad"]);
+      equal(buried.messages[0]?.messageId, "id");
+      equal(work.messages.length, 4);
+    },
+  },
+  {
+    title: "a message whose consumers die with it comes back no more often than its queue's limit",
+    async run(stage) {
+      const transport = await stage.connect();
+      const dead = await stage.queue(transport);
+      const queue = await stage.queue(transport, {
+        type: "quorum",
+        deliveryLimit: 1,
+        deadLetter: { exchange: "", key: dead },
+      });
+      await transport.publish(toQueue(queue, "poison"));
+      const buried = await stage.collect(transport, dead);
+      for (let life = 1; life <= 2; life++) {
+        const victim = await stage.connect();
+        const work = await stage.collect(victim, queue, () => new Promise(() => {}));
+        await work.texts(1);
+        await victim.close({ drainMs: 0 });
+      }
+      deepEqual(await buried.texts(1), ["poison"]);
+    },
+  },
+];
+
 /** What only some transports do. */
 export const places: readonly Behaviour[] = [
   {

@@ -9,7 +9,7 @@ import { properties } from "./properties.ts";
 import { publishing } from "./publishing.ts";
 import { replying } from "./replying.ts";
 import { routing } from "./routing.ts";
-import { places, settling } from "./settling.ts";
+import { limiting, places, settling } from "./settling.ts";
 import { type Behaviour, type Features, stage } from "./stage.ts";
 
 export interface ConformanceOptions {
@@ -32,7 +32,7 @@ const subjects: Readonly<Record<string, readonly Behaviour[]>> = {
   publishing,
   "what arrives": properties,
   consuming,
-  settling: [...settling, ...places],
+  settling: [...settling, ...limiting, ...places],
   expiring: [...expiring, ...delaying],
   replying,
   "state and end": closing,
