@@ -1,4 +1,5 @@
 import { expect, test, vi } from "vitest";
+import type { Incoming } from "../src/message.ts";
 import type { AmqpChannel } from "../src/rabbitmq/amqp.ts";
 import { settlement } from "../src/rabbitmq/settlement.ts";
 import type { Disposition } from "../src/transport.ts";
@@ -122,23 +123,24 @@ test("a stopped consumer finishes and acks what it has, and leaves the rest in t
   expect(await own.inspect(queue)).toEqual({ messages: 1, consumers: 0 });
 });
 
-test("what was already on its way to a stopped consumer goes back to the queue unseen", async () => {
+test("what was already on its way to a stopping consumer is handled, not given back as redelivered", async () => {
   const own = transport();
-  const queue = unique("classic");
-  await own.declare({ queues: [{ name: queue, type: "classic", lifetime: "connection" }] });
-  let seen = 0;
+  const queue = await durableQueue(own);
+  const redelivered: boolean[] = [];
   let stopped: Promise<void> | undefined;
-  const handle = (): Disposition => {
-    seen++;
-    stopped ??= consumer.stop();
+  const handle = (one: Incoming): Disposition => {
+    redelivered.push(one.redelivered);
+    stopped ??= first.stop();
     return "ack";
   };
-  const consumer = await own.consume(queue, handle, { prefetch: 100 });
   await Promise.all(Array.from({ length: 100 }, () => own.publish(message(queue))));
+  const first = await own.consume(queue, handle, { prefetch: 50 });
   await vi.waitFor(() => expect(stopped).toBeDefined());
   await stopped;
-  expect(seen).toBe(1);
-  expect(await own.inspect(queue)).toEqual({ messages: 99, consumers: 0 });
+  const second = await own.consume(queue, handle, { prefetch: 50 });
+  await vi.waitFor(() => expect(redelivered).toHaveLength(100));
+  expect(redelivered).not.toContain(true);
+  await second.stop();
 });
 
 test("a message whose handler throws goes to the dead-letter exchange, with its key", async () => {

@@ -46,8 +46,8 @@ export function queueConsumer(
   });
 
   function deliver(settle: Settlement, raw: RawMessage): void {
-    // Delivered after the stop: it goes back to its queue when the channel closes.
-    if (stopping) return;
+    // Also while stopping, until the broker has read the cancel: what it sent before would go back as redelivered,
+    // which for a call means that nobody dares to run it.
     const tag = raw.fields.deliveryTag;
     let outcome: Disposition | Promise<Disposition>;
     try {
