@@ -6,7 +6,7 @@ import type { HeaderValue, Incoming, Outgoing } from "../message.ts";
 import { headers, names } from "../names.ts";
 import type { Clock } from "../time.ts";
 import { leaveTrail, type Trail } from "../trail.ts";
-import type { Replies, Transport } from "../transport.ts";
+import type { QueueState, Replies, Transport } from "../transport.ts";
 import * as faults from "./call-faults.ts";
 import { callTable, type Pending } from "./call-table.ts";
 import type { Answer, CallOptions, EveryOptions } from "./client.ts";
@@ -53,6 +53,7 @@ export function caller({ transport, codec, clock, nextId, log, maxCalls, maxByte
   const calls = callTable(clock, (call) =>
     call.sentTo === undefined ? faults.neverSent(call, whyNot()) : faults.timedOut(call),
   );
+  const inspections = new Map<string, Promise<QueueState | undefined>>();
   let replies: Replies | undefined;
   let stopped = false;
   let unwatch = (): void => {};
@@ -129,7 +130,7 @@ export function caller({ transport, codec, clock, nextId, log, maxCalls, maxByte
 
   function send(call: Pending): void {
     const address = replies?.address;
-    if (address !== undefined && transport.send(request(call, address), () => returned(call)))
+    if (address !== undefined && transport.send(request(call, address), whenReturned(call.id)))
       call.sentTo = address;
     else if (call.ifDown === "fail") calls.fail(call, faults.unavailable(call.plan, whyNot()));
     // Else it waits for `stateChanged`, or its deadline.
@@ -151,13 +152,26 @@ export function caller({ transport, codec, clock, nextId, log, maxCalls, maxByte
     };
   }
 
-  function returned(call: Pending): void {
-    if (call.answers === undefined) calls.fail(call, faults.nobodyThere(call));
-    else calls.finish(call, call.answers);
+  /** By its id: a transport may keep this long after the call has ended, and must not keep the call's body with it. */
+  function whenReturned(id: string): () => void {
+    return () => {
+      const call = calls.get(id);
+      if (call === undefined) return;
+      if (call.answers === undefined) calls.fail(call, faults.nobodyThere(call));
+      else calls.finish(call, call.answers);
+    };
+  }
+
+  /** Calls at the same time share one question to the broker, which would run out of channels for thousands. */
+  function inspect(queue: string): Promise<QueueState | undefined> {
+    const asked = inspections.get(queue) ?? transport.inspect(queue).finally(() => inspections.delete(queue));
+    inspections.set(queue, asked);
+    return asked;
   }
 
   function sendIfSomebodyListens(call: Pending): void {
-    transport.inspect(call.key).then(
+    if (!transport.state.publishing) return calls.fail(call, faults.unavailable(call.plan, whyNot()));
+    inspect(call.key).then(
       (queue) => {
         if (!calls.has(call)) return;
         if (queue !== undefined && queue.consumers > 0) return send(call);

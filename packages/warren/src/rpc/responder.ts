@@ -109,21 +109,22 @@ export function responder(options: ResponderOptions): Handle {
     if (plan.output === undefined) return reply(message, codec.encode(undefined));
     try {
       const checked = validated(plan.output, output, "INVALID_OUTPUT", plan.outputName);
-      if (!(checked instanceof Promise)) return reply(message, limited(plan, codec.encode(checked)));
+      if (!(checked instanceof Promise))
+        return reply(message, limited(plan.outputName, codec.encode(checked)));
       return checked
-        .then((value) => reply(message, limited(plan, codec.encode(value))))
+        .then((value) => reply(message, limited(plan.outputName, codec.encode(value))))
         .catch((error) => failed(served, message, error));
     } catch (error) {
       return failed(served, message, error);
     }
   }
 
-  function limited(plan: CallPlan, body: Uint8Array): Uint8Array {
+  function limited(what: string, body: Uint8Array): Uint8Array {
     if (body.length <= options.maxBytes) return body;
     throw new Fault(
       "TOO_LARGE",
       { bytes: body.length, limit: options.maxBytes },
-      { message: `${plan.outputName} is ${body.length} bytes; the limit is ${options.maxBytes}.` },
+      { message: `${what} is ${body.length} bytes; the limit is ${options.maxBytes}.` },
     );
   }
 
@@ -132,7 +133,7 @@ export function responder(options: ResponderOptions): Handle {
     if (isFault(error)) {
       if (error.code === "BAD_MESSAGE") return refuse(message, error, "undecodable");
       if (Object.hasOwn(served.errors, error.code)) return answerDeclared(served, message, error);
-      if (isForCaller(error)) return answerFault(message, error);
+      if (isForCaller(error)) return answerRaised(served.plan, message, error);
     }
     return answerFault(message, internal(served.plan, message, error));
   }
@@ -144,7 +145,7 @@ export function responder(options: ResponderOptions): Handle {
   ): Disposition | Promise<Disposition> {
     const schema = errorSchema(served.errors[fault.code]!);
     if (schema === undefined)
-      return answerFault(message, new Fault(fault.code, undefined, { message: fault.message }));
+      return answerRaised(served.plan, message, new Fault(fault.code, undefined, { message: fault.message }));
     return Promise.resolve()
       .then(() =>
         validated(
@@ -155,7 +156,7 @@ export function responder(options: ResponderOptions): Handle {
         ),
       )
       .then(
-        (data) => answerFault(message, new Fault(fault.code, data, { message: fault.message })),
+        (data) => answerRaised(served.plan, message, new Fault(fault.code, data, { message: fault.message })),
         (error) => answerFault(message, internal(served.plan, message, error)),
       );
   }
@@ -186,6 +187,19 @@ export function responder(options: ResponderOptions): Handle {
       reason,
       error: fault,
     });
+  }
+
+  /** Data that is too large, or that no codec can encode, is a handler's failure like any other, and answered like one. */
+  function answerRaised(plan: CallPlan, message: Incoming, fault: Fault): Disposition | Promise<Disposition> {
+    try {
+      return reply(
+        message,
+        limited(`Fault ${fault.code} of ${plan.id}`, encodeFault(codec, fault)),
+        fault.code,
+      );
+    } catch (error) {
+      return answerFault(message, internal(plan, message, error));
+    }
   }
 
   function answerFault(message: Incoming, fault: Fault): Disposition | Promise<Disposition> {

@@ -50,7 +50,8 @@ export type Emit<C extends AnyContract> = {
 export type Raise<E> = {
   readonly [C in keyof E & string]: (...data: Data<ErrorIn<E[C]>>) => Fault<C, ErrorOut<E[C]>>;
 };
-type Data<T> = [T] extends [void] ? [] : [data: T];
+/** `any` and `unknown` first: `any` would pass for `void`. */
+type Data<T> = unknown extends T ? [data?: T] : [T] extends [void] ? [] : [data: T];
 
 export type HandlerContext<C extends AnyContract, U> = Context & {
   readonly call: Clients<U>;
