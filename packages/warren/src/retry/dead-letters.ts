@@ -1,6 +1,6 @@
 import { isFault } from "../fault.ts";
 import type { Logger } from "../log.ts";
-import type { HeaderValue, Incoming } from "../message.ts";
+import type { Headers, HeaderValue, Incoming } from "../message.ts";
 import { headers, names } from "../names.ts";
 import { type Clock, delay } from "../time.ts";
 import type { Disposition, Transport } from "../transport.ts";
@@ -27,10 +27,21 @@ const maxErrorChars = 2_000;
 const breathMs = 1_000;
 
 export function deadLetters(transport: Transport, clock: Clock, instance: string, log: Logger): DeadLetters {
+  function put(message: Incoming, service: string, fields: Headers): Promise<void> {
+    return transport.publish({
+      ...message,
+      exchange: "",
+      key: names.dead(service),
+      persistent: true,
+      mandatory: true,
+      expirationMs: undefined,
+      headers: fields,
+    });
+  }
+
   return {
     async bury(message, { service, queue, reason, error }) {
-      const fields: Record<string, HeaderValue> = {
-        ...carried(message),
+      const why: Headers = {
         [headers.reason]: reason,
         [headers.error]: textOf(error).slice(0, maxErrorChars),
         [headers.queue]: queue,
@@ -42,26 +53,33 @@ export function deadLetters(transport: Transport, clock: Clock, instance: string
         `a message became a dead letter in ${names.dead(service)}`,
       );
       try {
-        await transport.publish({
-          ...message,
-          exchange: "",
-          key: names.dead(service),
-          persistent: true,
-          mandatory: true,
-          expirationMs: undefined,
-          headers: fields,
+        await put(message, service, { ...carried(message), ...why }).catch((failure) => {
+          // Headers of others that leave no room for the reason are given up for it.
+          if (isTooLarge(failure)) return put(message, service, why);
+          throw failure;
         });
         return "ack";
       } catch (failure) {
-        log.error(
-          { err: failure, messageId: message.messageId },
-          `${names.dead(service)} did not take a dead letter; the message is given back`,
-        );
+        const about = { err: failure, messageId: message.messageId, type: message.type };
+        if (isTooLarge(failure)) {
+          // Given back, it would come again for ever. The broker itself moves what was rejected from a queue of events.
+          log.error(
+            about,
+            `a message is too large to be put into ${names.dead(service)}, and was rejected instead`,
+          );
+          return "reject";
+        }
+        log.error(about, `${names.dead(service)} did not take a dead letter; the message is given back`);
         await delay(clock, breathMs);
         return "requeue";
       }
     },
   };
+}
+
+/** Somebody with other limits sent it. */
+export function isTooLarge(error: unknown): boolean {
+  return isFault(error) && error.code === "TOO_LARGE";
 }
 
 /**

@@ -4,7 +4,7 @@ import type { Incoming } from "../message.ts";
 import { headers, names } from "../names.ts";
 import { type Clock, delay } from "../time.ts";
 import type { Disposition, Transport } from "../transport.ts";
-import { carried, type DeadLetters, type DeathNotice } from "./dead-letters.ts";
+import { carried, type DeadLetters, type DeathNotice, isTooLarge } from "./dead-letters.ts";
 import { nextDelayMs, type RetryPolicy } from "./policy.ts";
 import { tierTopology } from "./topology.ts";
 
@@ -62,6 +62,7 @@ export function retrier({ transport, clock, random, log, deadLetters }: RetrierO
         });
         return "ack";
       } catch (failure) {
+        if (isTooLarge(failure)) return deadLetters.bury(message, notice);
         log.error(
           { err: failure, messageId: message.messageId },
           "a retry could not be scheduled; the message is given back",
