@@ -38,6 +38,24 @@ describe.each(transports)("under attack, on %s", (transport) => {
     expect(await Promise.all(answers)).toEqual(asked);
   });
 
+  it("a call that cannot be sent gives its place back at once", async () => {
+    const shop = await w().start({ services: [w().shapeService()], limits: { calls: 1 } });
+    const principal = { subject: "x".repeat(200_000), scopes: [] };
+    await shop
+      .client(w().shape)
+      .echo(1, { principal })
+      .catch((fault: Fault) => expect(fault.code).toBe("TOO_LARGE"));
+    expect(await shop.client(w().shape).echo(2)).toBe(2);
+  });
+
+  it.each([Number.POSITIVE_INFINITY, 1e300, 2 ** 53])(
+    "a timeout of %d ms is a long one",
+    async (timeoutMs) => {
+      const shop = await w().start({ services: [w().shapeService()] });
+      expect(await shop.client(w().shape).echo(1, { timeoutMs })).toBe(1);
+    },
+  );
+
   it("a transport that remembers what it sent keeps no body of a call that has ended", async () => {
     const kept: unknown[] = [];
     const bodies: WeakRef<Uint8Array>[] = [];

@@ -145,11 +145,12 @@ export function frameWriter(
     } else if (Number.isSafeInteger(value) && value !== 0) {
       chunk[at] = 0x6c; // l
       at = chunk.writeBigInt64BE(BigInt(value), at + 1);
-    } else if (typeof value === "number") {
+    } else if (Number.isFinite(value)) {
       chunk[at] = 0x64; // d
       at = chunk.writeDoubleBE(value, at + 1);
     } else {
-      throw new TypeError("A header of a message is neither a string, a number nor a boolean.");
+      // RabbitMQ cannot read NaN and the infinities, and ends the connection for one.
+      throw new TypeError("A header of a message is neither a string, a finite number nor a boolean.");
     }
   }
 

@@ -39,6 +39,9 @@ export interface Caller {
   stop(): void;
 }
 
+/** Every call ends, and its deadline is a number that any broker can read: 49 days, RabbitMQ's longest expiration. */
+const longestTimeoutMs = 2 ** 32 - 1;
+
 /** One call as it was asked for. */
 interface Asked {
   readonly plan: CallPlan;
@@ -102,6 +105,7 @@ export function caller({ transport, codec, clock, nextId, log, maxCalls, maxByte
     const timeoutMs = Math.min(
       options.timeoutMs ?? plan.timeoutMs,
       (trail.deadline ?? Number.POSITIVE_INFINITY) - now,
+      longestTimeoutMs,
     );
     if (!(timeoutMs > 0)) throw faults.refusedBy("TIMEOUT", plan, "no time is left");
     const body = codec.encode(input);
@@ -130,10 +134,15 @@ export function caller({ transport, codec, clock, nextId, log, maxCalls, maxByte
 
   function send(call: Pending): void {
     const address = replies?.address;
-    if (address !== undefined && transport.send(request(call, address), whenReturned(call.id)))
-      call.sentTo = address;
-    else if (call.ifDown === "fail") calls.fail(call, faults.unavailable(call.plan, whyNot()));
-    // Else it waits for `stateChanged`, or its deadline.
+    try {
+      if (address !== undefined && transport.send(request(call, address), whenReturned(call.id)))
+        call.sentTo = address;
+      else if (call.ifDown === "fail") calls.fail(call, faults.unavailable(call.plan, whyNot()));
+      // Else it waits for `stateChanged`, or its deadline.
+    } catch (error) {
+      // It can never be sent, and must neither hold its place until its deadline nor those that wait behind it.
+      calls.fail(call, error);
+    }
   }
 
   function request(call: Pending, address: string): Outgoing {
