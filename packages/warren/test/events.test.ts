@@ -13,6 +13,7 @@ import {
   service,
   silent,
 } from "../src/index.ts";
+import { deadQueue } from "../src/retry/topology.ts";
 
 const shop = contract("shop", {
   methods: { sell: rpc({ input: z.object({ item: z.number() }) }) },
@@ -52,7 +53,7 @@ function sink<T>() {
 async function deadLettersOf(broker: Broker, name: string) {
   const found = sink<Incoming>();
   const transport = embedded({ broker });
-  await transport.declare({ queues: [{ name: names.dead(name), type: "quorum", lifetime: "durable" }] });
+  await transport.declare({ queues: [deadQueue(name)] });
   await transport.consume(names.dead(name), (message) => (found.put(message), "ack"), { prefetch: 1 });
   return found;
 }

@@ -1,5 +1,5 @@
 import { names } from "../names.ts";
-import { deliverExchange } from "../retry/topology.ts";
+import { deadQueue, deliverExchange } from "../retry/topology.ts";
 import type { Binding, Exchange, Queue, Topology } from "../transport.ts";
 import type { ReactionOptions, Service } from "./service.ts";
 
@@ -31,7 +31,7 @@ export function serviceTopology(service: Service, instance: string): Topology {
   const queues: Queue[] = [
     { name: names.requests(name), type: "classic", lifetime: "durable" },
     { name: own, type: "classic", lifetime: "connection" },
-    { name: names.dead(name), type: "quorum", lifetime: "durable" },
+    deadQueue(name),
   ];
   const bindings: Binding[] = [{ queue: own, exchange: names.instanceExchange, key: name }];
   if (group.length > 0) {
