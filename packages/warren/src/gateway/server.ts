@@ -6,6 +6,7 @@ import { edge, setEdge } from "./edge.ts";
 import { codeOfStatus } from "./edge-fault.ts";
 import { addRoutes } from "./gateway.ts";
 import { defaultBodyLimitBytes, type ServerOptions } from "./options.ts";
+import { partWhenClosing } from "./parting.ts";
 import { requestIdOf } from "./request-id.ts";
 import { routesOf } from "./routes.ts";
 import { answerError } from "./send-fault.ts";
@@ -35,22 +36,12 @@ export async function httpServer(app: App, options: ServerOptions = {}): Promise
     clientErrorHandler: refuseUnreadable,
   });
   setEdge(server, known);
-  closeConnectionsWhenClosing(server);
+  partWhenClosing(server, app.clock);
   await dress(server, known, true);
   await server.register(async (instance) => addRoutes(instance, known, routes), {
     prefix: options.prefix ?? "",
   });
   return server;
-}
-
-function closeConnectionsWhenClosing(server: FastifyInstance): void {
-  let closing = false;
-  server.addHook("preClose", async () => {
-    closing = true;
-  });
-  server.addHook("onSend", async (_request, reply) => {
-    if (closing) reply.header("connection", "close");
-  });
 }
 
 /** Answers bytes that are no HTTP request: there is neither a request nor a reply to work with. */

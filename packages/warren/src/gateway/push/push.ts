@@ -1,3 +1,4 @@
+import type { Socket } from "node:net";
 import websocket from "@fastify/websocket";
 import type { FastifyInstance, FastifyRequest } from "fastify";
 import { Fault, type Subscription } from "../../index.ts";
@@ -7,6 +8,9 @@ import { requireKnownOrigin } from "./origin.ts";
 import type { PushOptions, PushRule } from "./rule.ts";
 import { serveSocket } from "./socket.ts";
 import { streamEvents } from "./sse.ts";
+
+/** How long a connection may ask to become a WebSocket without becoming one, in milliseconds. */
+const upgradeWithinMs = 5_000;
 
 /** Far above what is understood, so that whoever sends somewhat too much is told instead of cut off. */
 const maxPayloadBytes = 64 * 1024;
@@ -39,6 +43,11 @@ export async function addPush(instance: FastifyInstance, edge: Edge, options: Pu
         socket.close();
       },
     });
+  // A socket that asks to become a WebSocket is out of Node's hands. Where a route outside this instance, or none at all,
+  // has answered it otherwise, nobody would ever close it. One that becomes a WebSocket loses this limit.
+  instance.server.on("upgrade", (_request, socket) => {
+    (socket as Socket).setTimeout(upgradeWithinMs, () => socket.destroy());
+  });
   const callers = new WeakMap<FastifyRequest, Caller>();
   instance.route({
     method: "GET",
