@@ -1,21 +1,28 @@
 // Makes `dist`, the package as it is published: JavaScript and types, and a package.json that points to them.
 // In the repository the sources run as they are; see docs/decisions/0005-sources-run-as-they-are.md.
+// Another folder than `dist` can be given as the argument.
 import { execFileSync } from "node:child_process";
 import { copyFile, readFile, rm, writeFile } from "node:fs/promises";
-import { fileURLToPath } from "node:url";
+import { resolve } from "node:path";
+import { fileURLToPath, pathToFileURL } from "node:url";
 
 const here = new URL("./", import.meta.url);
-const dist = new URL("dist/", here);
+const [, , folder] = process.argv;
+const dist = folder === undefined ? new URL("dist/", here) : pathToFileURL(`${resolve(folder)}/`);
 
 await rm(dist, { recursive: true, force: true });
-execFileSync("tsc", ["-p", fileURLToPath(new URL("tsconfig.build.json", here))], { stdio: "inherit" });
+execFileSync(
+  "tsc",
+  ["-p", fileURLToPath(new URL("tsconfig.build.json", here)), "--outDir", fileURLToPath(dist)],
+  { stdio: "inherit" },
+);
 const manifest = JSON.parse(await readFile(new URL("package.json", here), "utf8"));
 const { devDependencies: _, scripts: __, ...published } = manifest;
 published.bin = { warren: javascript(manifest.bin.warren) };
 published.exports = Object.fromEntries(
-  Object.entries<{ default: string }>(manifest.exports).map(([name, { default: source }]) => [
+  Object.entries<string | { default: string }>(manifest.exports).map(([name, target]) => [
     name,
-    javascript(source),
+    typeof target === "string" ? target : javascript(target.default),
   ]),
 );
 await writeFile(new URL("package.json", dist), `${JSON.stringify(published, null, 2)}\n`);

@@ -1,11 +1,10 @@
 #!/usr/bin/env node
-import { readFileSync } from "node:fs";
+import { createRequire } from "node:module";
 import { Command } from "commander";
 import { brokerCommand } from "./broker.ts";
 
-const { version } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8")) as {
-  version: string;
-};
+// By its name: sources and published files lie at different depths below their package.json.
+const { version } = createRequire(import.meta.url)("warren/package.json") as { version: string };
 
 const program = new Command("warren")
   .description("Typed contracts, calls and events over RabbitMQ that are not lost.")

@@ -1,0 +1,90 @@
+import { execFile } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { delimiter, dirname, join } from "node:path";
+import { promisify } from "node:util";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+
+// The package as its users get it: built, packed and installed into an empty project, without any of its peers.
+
+const repository = new URL("../../../", import.meta.url).pathname;
+const manifest = JSON.parse(readFileSync(join(repository, "packages/warren/package.json"), "utf8"));
+const folder = mkdtempSync(join(tmpdir(), "warren-package-"));
+const project = join(folder, "project");
+afterAll(() => rmSync(folder, { recursive: true }));
+
+/** Without what npm told this test of the repository, and with the repository's Node.js and TypeScript. */
+const env = {
+  ...Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith("npm_"))),
+  PATH: [dirname(process.execPath), join(repository, "node_modules/.bin"), process.env.PATH].join(delimiter),
+};
+
+async function run(cwd: string, program: string, ...args: string[]): Promise<string> {
+  const { stdout } = await promisify(execFile)(program, args, { cwd, env });
+  return stdout;
+}
+
+/** The program that the README shows. */
+function shown(): string {
+  const readme = readFileSync(join(repository, "README.md"), "utf8");
+  return /```ts\n([\s\S]*?)```/.exec(readme)![1]!;
+}
+
+beforeAll(async () => {
+  await run(repository, "node", "packages/warren/build.ts", join(folder, "built"));
+  await run(folder, "npm", "pack", "--silent", "./built");
+  const tsconfig = { compilerOptions: { strict: true, module: "nodenext", noEmit: true, types: ["node"] } };
+  const files = {
+    "package.json": JSON.stringify({ private: true, type: "module" }),
+    "tsconfig.json": JSON.stringify(tsconfig),
+    "shop.ts": shown(),
+  };
+  await run(folder, "mkdir", project);
+  for (const [name, text] of Object.entries(files)) writeFileSync(join(project, name), text);
+  const { zod } = manifest.devDependencies;
+  const root = JSON.parse(readFileSync(join(repository, "package.json"), "utf8"));
+  await run(
+    project,
+    "npm",
+    ...["install", "--silent", "--prefer-offline", "--no-audit", "--no-fund"],
+    ...[join(folder, `warren-${manifest.version}.tgz`), `zod@${zod}`],
+    `@types/node@${root.devDependencies["@types/node"]}`,
+  );
+}, 120_000);
+
+describe("the published package", () => {
+  test("runs the program of the README", async () => {
+    const said = await run(project, "node", "shop.ts");
+    expect(said).toContain("{ left: 0 }");
+    expect(said).toContain("to be ordered");
+  });
+
+  test("has types for the program of the README, and they find a mistake", async () => {
+    await run(project, "tsc");
+    writeFileSync(join(project, "wrong.ts"), shown().replace("quantity: 3", "quantity: true"));
+    await expect(run(project, "tsc")).rejects.toMatchObject({
+      stdout: expect.stringMatching(/^wrong\.ts.*'boolean' is not assignable to type 'number'/m),
+    });
+  });
+
+  test("has every entry that its manifest names; those for a driver ask for it by name", async () => {
+    const missing: Record<string, string> = { "./rabbitmq": "amqplib", "./gateway": "fastify" };
+    for (const entry of Object.keys(manifest.exports)) {
+      const name = JSON.stringify(entry.replace(/^\./, "warren"));
+      const loaded = run(project, "node", "--eval", `await import(${name}, ${attributesOf(entry)})`);
+      if (missing[entry] === undefined) await loaded;
+      else
+        await expect(loaded).rejects.toMatchObject({
+          stderr: expect.stringMatching(`Cannot find package '@?${missing[entry]}`),
+        });
+    }
+  });
+
+  test("has a command that runs", async () => {
+    expect(await run(project, "npx", "warren", "--version")).toBe(`${manifest.version}\n`);
+  });
+});
+
+function attributesOf(entry: string): string {
+  return entry.endsWith(".json") ? '{ with: { type: "json" } }' : "{}";
+}
