@@ -195,10 +195,12 @@ export function caller({ transport, codec, clock, nextId, log, maxCalls, maxByte
   function stateChanged(): void {
     const address = replies?.address;
     for (const call of calls.all()) {
-      if (call.sentTo !== undefined && call.sentTo !== address && call.answers === undefined) {
-        call.sentTo = undefined;
-        if (!call.plan.idempotent) calls.fail(call, faults.lost(call, transport.state.reason));
+      const isLost = call.sentTo !== undefined && call.sentTo !== address && call.answers === undefined;
+      if (isLost && !call.plan.idempotent) {
+        calls.fail(call, faults.lost(call, transport.state.reason));
+        continue;
       }
+      if (isLost) call.sentTo = undefined;
       if (call.sentTo === undefined && call.ifDown === "wait" && transport.state.publishing) send(call);
     }
   }
