@@ -196,7 +196,7 @@ export function caller({ transport, codec, clock, nextId, log, maxCalls, maxByte
     const address = replies?.address;
     for (const call of calls.all()) {
       const isLost = call.sentTo !== undefined && call.sentTo !== address && call.answers === undefined;
-      if (isLost && !call.plan.idempotent) {
+      if (isLost && (!call.plan.idempotent || call.ifDown === "fail")) {
         calls.fail(call, faults.lost(call, transport.state.reason));
         continue;
       }
