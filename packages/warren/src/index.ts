@@ -4,12 +4,20 @@ export type { App, AppOptions, EmitOptions, Health, Limits, Subscription } from 
 // For those who write transports, codecs and tools.
 export type { Codec } from "./codec/codec.ts";
 export { json } from "./codec/json.ts";
-export { type AnyContract, type Contract, contract, type Event } from "./contract/contract.ts";
+export {
+  type AnyContract,
+  type Contract,
+  contract,
+  type Event,
+  eventsOf,
+  methodsOf,
+} from "./contract/contract.ts";
 export type { CookieBinding, HttpBinding, HttpReply, HttpRoute, Route } from "./contract/http.ts";
 export {
   type Access,
   type ErrorDetails,
   type ErrorSpec,
+  errorDetails,
   type Method,
   type MethodSpec,
   rpc,

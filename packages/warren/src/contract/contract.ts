@@ -66,6 +66,16 @@ export function contract<
   return { kind: "contract", name, methods, events } as unknown as Contract<S, M, V>;
 }
 
+/** The methods of any contract, as plain values. */
+export function methodsOf(contract: AnyContract): readonly Method[] {
+  return Object.values(contract.methods as Record<string, Method>);
+}
+
+/** The events of any contract, as plain values. */
+export function eventsOf(contract: AnyContract): readonly Event[] {
+  return Object.values(contract.events as Record<string, Event>);
+}
+
 function checkServiceName(name: string): void {
   if (!/^[a-z][a-z0-9-]{0,62}$/.test(name))
     throw new TypeError(

@@ -11,6 +11,12 @@ export interface ErrorDetails {
   /** What people read: `"Item not found"`. @default the method and the code */
   readonly message?: string;
 }
+
+/** A declared error as its details, whichever way it was declared. */
+export function errorDetails(spec: ErrorSpec): ErrorDetails {
+  return "~standard" in spec ? { data: spec } : spec;
+}
+
 export type ErrorSpecs = Readonly<Record<string, ErrorSpec>>;
 
 type ErrorSchema<E> = E extends Schema<any, any> ? E : E extends { readonly data: infer S } ? S : undefined;

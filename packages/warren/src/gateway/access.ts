@@ -1,4 +1,4 @@
-import { type Access, type AnyContract, Fault, type Method, type Principal } from "../index.ts";
+import { type Access, type AnyContract, Fault, methodsOf, type Principal } from "../index.ts";
 
 /** @throws Fault UNAUTHENTICATED, FORBIDDEN (`data.scopes` are those that are missing) */
 export function requireAccess(access: Access | undefined, principal: Principal | undefined): void {
@@ -23,9 +23,7 @@ export function requireAccess(access: Access | undefined, principal: Principal |
  */
 export function checkAccessPossible(contracts: readonly AnyContract[], canAuthenticate: boolean): void {
   if (canAuthenticate) return;
-  for (const method of contracts.flatMap((contract) =>
-    Object.values(contract.methods as Record<string, Method>),
-  ))
+  for (const method of contracts.flatMap(methodsOf))
     if (method.spec.http !== undefined && method.spec.access !== undefined && method.spec.access !== "anyone")
       throw new TypeError(
         `${method.id} is not for anyone, and the gateway cannot tell who calls: give it \`auth\` (or \`session.principal\`).`,

@@ -5,6 +5,7 @@ import {
   Fault,
   isFault,
   type Method,
+  methodsOf,
   type Principal,
   randomId,
   systemRandom,
@@ -93,9 +94,7 @@ function bearer(authorization: string): string {
 /** Statuses of declared faults, for routes written by hand, where the method is not known; none where two methods differ. */
 function declaredStatuses(app: App): ReadonlyMap<string, number> {
   const found = new Map<string, Set<number>>();
-  for (const method of app.contracts.flatMap((contract) =>
-    Object.values(contract.methods as Record<string, Method>),
-  ))
+  for (const method of app.contracts.flatMap(methodsOf))
     for (const code of Object.keys((method.spec.errors ?? {}) as Record<string, ErrorSpec>))
       found.set(code, (found.get(code) ?? new Set()).add(declaredStatus(method, code)!));
   return new Map([...found].map(([code, all]) => [code, all.size === 1 ? [...all][0]! : 422]));

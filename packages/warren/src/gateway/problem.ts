@@ -1,5 +1,6 @@
 import {
   type ErrorSpec,
+  errorDetails,
   type Fault,
   type Issue,
   isFault,
@@ -45,7 +46,7 @@ export function declaredStatus(method: Method, code: string): number | undefined
   const specs = (method.spec.errors ?? {}) as Readonly<Record<string, ErrorSpec>>;
   const spec = Object.hasOwn(specs, code) ? specs[code] : undefined;
   if (spec === undefined) return undefined;
-  return ("~standard" in spec ? undefined : spec.status) ?? defaultFaultStatus;
+  return errorDetails(spec).status ?? defaultFaultStatus;
 }
 
 /** For a fault that declares no status: the request was understood, and the answer is no. */

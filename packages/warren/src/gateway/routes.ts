@@ -1,4 +1,4 @@
-import type { AnyContract, HttpRoute, Method } from "../index.ts";
+import { type AnyContract, type HttpRoute, type Method, methodsOf } from "../index.ts";
 import { type JsonSchema, jsonSchemaOf } from "./json-schema.ts";
 
 /** A method that can be reached over HTTP, and how. */
@@ -20,9 +20,7 @@ export interface GatewayRoute {
  */
 export function routesOf(contracts: readonly AnyContract[]): readonly GatewayRoute[] {
   const byShape = new Map<string, GatewayRoute>();
-  for (const method of contracts.flatMap((contract) =>
-    Object.values(contract.methods as Record<string, Method>),
-  )) {
+  for (const method of contracts.flatMap(methodsOf)) {
     if (method.spec.http === undefined) continue;
     const route = routeOf(
       method,

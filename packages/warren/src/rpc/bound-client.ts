@@ -1,5 +1,4 @@
-import type { AnyContract } from "../contract/contract.ts";
-import type { Method } from "../contract/method.ts";
+import { type AnyContract, methodsOf } from "../contract/contract.ts";
 import type { Trail } from "../trail.ts";
 import type { Caller } from "./caller.ts";
 import type { CallOptions, EveryOptions } from "./client.ts";
@@ -9,7 +8,7 @@ const noOptions = {};
 /** A client of `contract` whose calls carry on `trail`. Its type is `Client<C>`, given where it is handed out. */
 export function boundClient(caller: Caller, contract: AnyContract, trail: Trail): Record<string, unknown> {
   const client: Record<string, unknown> = {};
-  for (const method of Object.values(contract.methods as Record<string, Method>))
+  for (const method of methodsOf(contract))
     client[method.name] = (input: unknown, options: CallOptions = noOptions) =>
       caller.call(method, input, options, trail);
   return client;
@@ -22,7 +21,7 @@ export function boundEveryClient(
   trail: Trail,
 ): Record<string, unknown> {
   const client: Record<string, unknown> = {};
-  for (const method of Object.values(contract.methods as Record<string, Method>))
+  for (const method of methodsOf(contract))
     client[method.name] = (input: unknown, options: EveryOptions = noOptions) =>
       caller.every(method, input, options, trail);
   return client;

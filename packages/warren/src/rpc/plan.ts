@@ -1,4 +1,4 @@
-import { defaultTimeoutMs, type ErrorSpec, type Method } from "../contract/method.ts";
+import { defaultTimeoutMs, type Method } from "../contract/method.ts";
 import type { Schema } from "../contract/schema.ts";
 import { names } from "../names.ts";
 
@@ -36,9 +36,4 @@ export function callPlan(method: Method): CallPlan {
   };
   plans.set(method, plan);
   return plan;
-}
-
-/** The schema of a declared error's data; `undefined` where it carries none. */
-export function errorSchema(spec: ErrorSpec): Schema<any, any> | undefined {
-  return "~standard" in spec ? spec : spec.data;
 }

@@ -1,5 +1,6 @@
 import type { Codec } from "../codec/codec.ts";
-import type { Access, ErrorSpecs, Method } from "../contract/method.ts";
+import { methodsOf } from "../contract/contract.ts";
+import { type Access, type ErrorSpecs, errorDetails, type Method } from "../contract/method.ts";
 import { validated } from "../contract/schema.ts";
 import { Fault, isFault } from "../fault.ts";
 import { type Random, randomId } from "../id.ts";
@@ -7,14 +8,14 @@ import type { HeaderValue, Incoming } from "../message.ts";
 import { headers, names } from "../names.ts";
 import type { DeadLetters } from "../retry/dead-letters.ts";
 import type { Operation } from "../service/context.ts";
-import { Invocation, type InvocationScope, methodsById } from "../service/invocation.ts";
+import { Invocation, type InvocationScope } from "../service/invocation.ts";
 import { compose, type Handler, type Middleware } from "../service/middleware.ts";
 import type { Running } from "../service/running.ts";
 import type { Service } from "../service/service.ts";
 import type { Clock } from "../time.ts";
 import type { Disposition, Handle, Transport } from "../transport.ts";
 import { encodeFault, isForCaller } from "./fault-reply.ts";
-import { type CallPlan, callPlan, errorSchema } from "./plan.ts";
+import { type CallPlan, callPlan } from "./plan.ts";
 
 export interface ResponderOptions {
   readonly service: Service;
@@ -44,9 +45,9 @@ interface Served {
  */
 export function responder(options: ResponderOptions): Handle {
   const { service, scope, transport, codec, clock, running, deadLetters } = options;
-  const methods = new Map<string, Served>();
-  for (const [id, method] of methodsById(service.contract))
-    methods.set(id, serve(service, method, options.middleware));
+  const methods = new Map(
+    methodsOf(service.contract).map((method) => [method.id, serve(service, method, options.middleware)]),
+  );
 
   function handle(message: Incoming): Disposition | Promise<Disposition> {
     const served = methods.get(message.type ?? "");
@@ -143,7 +144,7 @@ export function responder(options: ResponderOptions): Handle {
     message: Incoming,
     fault: Fault,
   ): Disposition | Promise<Disposition> {
-    const schema = errorSchema(served.errors[fault.code]!);
+    const { data: schema } = errorDetails(served.errors[fault.code]!);
     if (schema === undefined)
       return answerRaised(served.plan, message, new Fault(fault.code, undefined, { message: fault.message }));
     return Promise.resolve()
@@ -244,7 +245,7 @@ function serve(service: Service, method: Method, middleware: readonly Middleware
   const errors: ErrorSpecs = spec.errors ?? {};
   const raise: Record<string, unknown> = {};
   for (const [code, declared] of Object.entries(errors)) {
-    const message = ("~standard" in declared ? undefined : declared.message) ?? `${method.id}: ${code}`;
+    const { message = `${method.id}: ${code}` } = errorDetails(declared);
     raise[code] = (data: unknown) => new Fault(code, data, { message });
   }
   return {

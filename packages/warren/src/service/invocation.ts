@@ -1,5 +1,4 @@
-import type { AnyContract, Event } from "../contract/contract.ts";
-import type { Method } from "../contract/method.ts";
+import { type AnyContract, eventsOf } from "../contract/contract.ts";
 import type { Expiring } from "../deadlines.ts";
 import type { EventPublisher } from "../events/publisher.ts";
 import type { Logger } from "../log.ts";
@@ -107,7 +106,7 @@ export class Invocation implements Context, Expiring {
     if (this.#emit === undefined) {
       this.#emit = {};
       const { contract, publisher } = this.#scope;
-      for (const event of Object.values(contract.events as Record<string, Event>))
+      for (const event of eventsOf(contract))
         this.#emit[event.name] = (data: unknown) => publisher.emit(event, data, this.trail);
     }
     return this.#emit;
@@ -133,11 +132,4 @@ export class Invocation implements Context, Expiring {
 export function attemptOf(message: Incoming): number {
   const attempt = message.headers?.[headers.attempt];
   return typeof attempt === "number" && attempt >= 1 ? Math.floor(attempt) : 1;
-}
-
-/** Methods of a contract by the `type` of their messages. */
-export function methodsById(contract: AnyContract): Map<string, Method> {
-  return new Map(
-    Object.values(contract.methods as Record<string, Method>).map((method) => [method.id, method]),
-  );
 }

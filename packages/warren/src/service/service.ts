@@ -1,4 +1,4 @@
-import type { AnyContract, Event } from "../contract/contract.ts";
+import { type AnyContract, type Event, eventsOf } from "../contract/contract.ts";
 import type { Method } from "../contract/method.ts";
 import type { Principal } from "../principal.ts";
 import type { RetryPolicy } from "../retry/policy.ts";
@@ -110,9 +110,5 @@ function checkReactions(contract: AnyContract, { uses, on }: ServiceDefinition<a
 
 /** The events of some contracts by their ids. */
 export function eventsById(contracts: readonly AnyContract[]): Map<string, Event> {
-  return new Map(
-    contracts.flatMap((contract) =>
-      Object.values(contract.events as Record<string, Event>).map((e) => [e.id, e]),
-    ),
-  );
+  return new Map(contracts.flatMap(eventsOf).map((event) => [event.id, event]));
 }

@@ -1,5 +1,5 @@
 import { STATUS_CODES } from "node:http";
-import type { ErrorSpec, Method } from "../../index.ts";
+import { type ErrorSpec, errorDetails, type Method } from "../../index.ts";
 import { fieldSchema } from "../coerce.ts";
 import { type JsonSchema, jsonSchemaOf, resolved } from "../json-schema.ts";
 import { declaredStatus } from "../problem.ts";
@@ -150,7 +150,7 @@ function success(
 }
 
 function faultSchema(method: Method, code: string, spec: ErrorSpec, named: Components): JsonSchema {
-  const data = jsonSchemaOf("~standard" in spec ? spec : spec.data, "output");
+  const data = jsonSchemaOf(errorDetails(spec).data, "output");
   const described = data && named.adopt(`${method.id}.${code}`, data)(data);
   return { properties: { code: { const: code }, ...(described === undefined ? {} : { data: described }) } };
 }
