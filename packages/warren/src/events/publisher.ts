@@ -1,7 +1,7 @@
 import type { Codec } from "../codec/codec.ts";
+import { encoded } from "../codec/payload.ts";
 import type { Event } from "../contract/contract.ts";
 import { validated } from "../contract/schema.ts";
-import { Fault } from "../fault.ts";
 import type { HeaderValue } from "../message.ts";
 import { headers, names } from "../names.ts";
 import type { Clock } from "../time.ts";
@@ -28,15 +28,7 @@ export function eventPublisher(options: EventPublisherOptions): EventPublisher {
   return {
     async emit(event, data, trail) {
       const checked = await validated(event.schema, data, "INVALID_EVENT", `The event ${event.id}`);
-      const body = codec.encode(checked);
-      if (body.length > maxBytes)
-        throw new Fault(
-          "TOO_LARGE",
-          { bytes: body.length, limit: maxBytes },
-          {
-            message: `The event ${event.id} is ${body.length} bytes; the limit is ${maxBytes}.`,
-          },
-        );
+      const body = encoded(codec, checked, `The event ${event.id}`, maxBytes);
       const fields: Record<string, HeaderValue> = {
         [headers.eventSpec]: "1.0",
         [headers.eventSource]: `/services/${event.service}`,

@@ -1,4 +1,5 @@
 import type { Codec } from "../codec/codec.ts";
+import { decoded } from "../codec/payload.ts";
 import type { Event } from "../contract/contract.ts";
 import { validated } from "../contract/schema.ts";
 import { Fault, isFault } from "../fault.ts";
@@ -76,26 +77,11 @@ export function subscriber(options: SubscriberOptions): Handle {
     );
     const event = await validated(
       listener.event.schema,
-      decoded(message),
+      decoded(codec, message),
       "INVALID_EVENT",
       `The event ${listener.event.id}`,
     );
     await running.run(listener.handler, event, invocation);
-  }
-
-  function decoded(message: Incoming): unknown {
-    try {
-      return codec.decode(message.body);
-    } catch (error) {
-      throw new Fault(
-        "BAD_MESSAGE",
-        { type: message.type },
-        {
-          message: `The event ${message.type} cannot be decoded as ${codec.contentType}: ${String((error as Error).message)}`,
-          cause: error,
-        },
-      );
-    }
   }
 
   function failed(listener: Listener, message: Incoming, error: unknown): Promise<Disposition> {

@@ -74,16 +74,6 @@ export function tooMany(plan: CallPlan, limit: number): Fault {
   );
 }
 
-export function tooLarge(what: string, bytes: number, limit: number): Fault {
-  return new Fault(
-    "TOO_LARGE",
-    { bytes, limit },
-    {
-      message: `${what} is ${bytes} bytes; the limit is ${limit} (limits.messageBytes).`,
-    },
-  );
-}
-
 function fault(code: SystemCode, plan: CallPlan, message: string): Fault {
   return new Fault(code, about(plan), { message });
 }

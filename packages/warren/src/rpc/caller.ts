@@ -1,4 +1,5 @@
 import type { Codec } from "../codec/codec.ts";
+import { encoded } from "../codec/payload.ts";
 import type { Method } from "../contract/method.ts";
 import { validated } from "../contract/schema.ts";
 import type { Logger } from "../log.ts";
@@ -108,8 +109,7 @@ export function caller({ transport, codec, clock, nextId, log, maxCalls, maxByte
       longestTimeoutMs,
     );
     if (!(timeoutMs > 0)) throw faults.refusedBy("TIMEOUT", plan, "no time is left");
-    const body = codec.encode(input);
-    if (body.length > maxBytes) throw faults.tooLarge(plan.inputName, body.length, maxBytes);
+    const body = encoded(codec, input, plan.inputName, maxBytes);
     const fields: Record<string, HeaderValue> = { [headers.deadline]: Math.round(now + timeoutMs) };
     const { to, principal, ifDown = "wait", expect = Number.POSITIVE_INFINITY } = options;
     leaveTrail(fields, principal === undefined ? trail : { ...trail, principal });

@@ -4,8 +4,8 @@ import type { Incoming } from "../message.ts";
 import { headers } from "../names.ts";
 
 /** A fault as it travels: the header names the code, the body holds the rest. */
-export function encodeFault(codec: Codec, fault: Fault): Uint8Array {
-  return codec.encode({ code: fault.code, message: fault.message, data: fault.data });
+export function plainFault({ code, message, data }: Fault): object {
+  return { code, message, data };
 }
 
 /** The fault in a reply, or `undefined` for one that holds a result. @throws errors of the codec */

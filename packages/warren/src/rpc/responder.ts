@@ -1,4 +1,5 @@
 import type { Codec } from "../codec/codec.ts";
+import { decoded, encoded } from "../codec/payload.ts";
 import { methodsOf } from "../contract/contract.ts";
 import { type Access, type ErrorSpecs, errorDetails, type Method } from "../contract/method.ts";
 import { validated } from "../contract/schema.ts";
@@ -14,7 +15,7 @@ import type { Running } from "../service/running.ts";
 import type { Service } from "../service/service.ts";
 import type { Clock } from "../time.ts";
 import type { Disposition, Handle, Transport } from "../transport.ts";
-import { encodeFault, isForCaller } from "./fault-reply.ts";
+import { isForCaller, plainFault } from "./fault-reply.ts";
 import { type CallPlan, callPlan } from "./plan.ts";
 
 export interface ResponderOptions {
@@ -44,7 +45,7 @@ interface Served {
  * for it, and is acknowledged after the answer was handed to the broker.
  */
 export function responder(options: ResponderOptions): Handle {
-  const { service, scope, transport, codec, clock, running, deadLetters } = options;
+  const { service, scope, transport, codec, clock, running, deadLetters, maxBytes } = options;
   const methods = new Map(
     methodsOf(service.contract).map((method) => [method.id, serve(service, method, options.middleware)]),
   );
@@ -84,25 +85,10 @@ export function responder(options: ResponderOptions): Handle {
     admit(served, invocation);
     const { input, inputName } = served.plan;
     const value =
-      input === undefined ? undefined : validated(input, decoded(message), "INVALID_INPUT", inputName);
+      input === undefined ? undefined : validated(input, decoded(codec, message), "INVALID_INPUT", inputName);
     if (value instanceof Promise)
       return value.then((checked) => running.run(served.handler, checked, invocation));
     return running.run(served.handler, value, invocation);
-  }
-
-  function decoded(message: Incoming): unknown {
-    try {
-      return codec.decode(message.body);
-    } catch (error) {
-      throw new Fault(
-        "BAD_MESSAGE",
-        { type: message.type },
-        {
-          message: `A message for ${message.type} cannot be decoded as ${codec.contentType}: ${String((error as Error).message)}`,
-          cause: error,
-        },
-      );
-    }
   }
 
   function answer(served: Served, message: Incoming, output: unknown): Disposition | Promise<Disposition> {
@@ -111,22 +97,13 @@ export function responder(options: ResponderOptions): Handle {
     try {
       const checked = validated(plan.output, output, "INVALID_OUTPUT", plan.outputName);
       if (!(checked instanceof Promise))
-        return reply(message, limited(plan.outputName, codec.encode(checked)));
+        return reply(message, encoded(codec, checked, plan.outputName, maxBytes));
       return checked
-        .then((value) => reply(message, limited(plan.outputName, codec.encode(value))))
+        .then((value) => reply(message, encoded(codec, value, plan.outputName, maxBytes)))
         .catch((error) => failed(served, message, error));
     } catch (error) {
       return failed(served, message, error);
     }
-  }
-
-  function limited(what: string, body: Uint8Array): Uint8Array {
-    if (body.length <= options.maxBytes) return body;
-    throw new Fault(
-      "TOO_LARGE",
-      { bytes: body.length, limit: options.maxBytes },
-      { message: `${what} is ${body.length} bytes; the limit is ${options.maxBytes}.` },
-    );
   }
 
   /** Declared faults and those meant for a caller travel; anything else becomes INTERNAL, its details only the log. */
@@ -195,7 +172,7 @@ export function responder(options: ResponderOptions): Handle {
     try {
       return reply(
         message,
-        limited(`Fault ${fault.code} of ${plan.id}`, encodeFault(codec, fault)),
+        encoded(codec, plainFault(fault), `Fault ${fault.code} of ${plan.id}`, maxBytes),
         fault.code,
       );
     } catch (error) {
@@ -204,7 +181,7 @@ export function responder(options: ResponderOptions): Handle {
   }
 
   function answerFault(message: Incoming, fault: Fault): Disposition | Promise<Disposition> {
-    return reply(message, encodeFault(codec, fault), fault.code);
+    return reply(message, codec.encode(plainFault(fault)), fault.code);
   }
 
   function reply(message: Incoming, body: Uint8Array, fault?: string): Disposition | Promise<Disposition> {

@@ -1,0 +1,33 @@
+import { Fault } from "../fault.ts";
+import type { Incoming } from "../message.ts";
+import type { Codec } from "./codec.ts";
+
+/**
+ * A value as the body of a message; `what` names it where it cannot be one.
+ * @throws Fault TOO_LARGE beyond `maxBytes`, and errors of the codec
+ */
+export function encoded(codec: Codec, value: unknown, what: string, maxBytes: number): Uint8Array {
+  const body = codec.encode(value);
+  if (body.length <= maxBytes) return body;
+  throw new Fault(
+    "TOO_LARGE",
+    { bytes: body.length, limit: maxBytes },
+    { message: `${what} is ${body.length} bytes; the limit is ${maxBytes} (limits.messageBytes).` },
+  );
+}
+
+/** The value in the body of a message. @throws Fault BAD_MESSAGE for bytes that the codec cannot read */
+export function decoded(codec: Codec, { type, body }: Incoming): unknown {
+  try {
+    return codec.decode(body);
+  } catch (cause) {
+    throw new Fault(
+      "BAD_MESSAGE",
+      { type },
+      {
+        message: `A message of type ${type} cannot be decoded as ${codec.contentType}: ${String((cause as Error).message)}`,
+        cause,
+      },
+    );
+  }
+}
