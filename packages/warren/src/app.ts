@@ -11,7 +11,7 @@ import { retrier } from "./retry/retrier.ts";
 import { boundClient, boundEveryClient } from "./rpc/bound-client.ts";
 import { type Caller, caller } from "./rpc/caller.ts";
 import type { CallOptions } from "./rpc/client.ts";
-import type { MakeCall } from "./rpc/interceptor.ts";
+import type { MakeCall } from "./rpc/outgoing.ts";
 import { consumeAs } from "./service/instance.ts";
 import type { InvocationScope } from "./service/invocation.ts";
 import { running } from "./service/running.ts";

@@ -4,7 +4,7 @@ import type { Random } from "./id.ts";
 import type { Logger } from "./log.ts";
 import type { Principal } from "./principal.ts";
 import type { Call, CallOptions, Client, EveryClient, FaultOf } from "./rpc/client.ts";
-import type { CallMiddleware } from "./rpc/interceptor.ts";
+import type { CallMiddleware } from "./rpc/outgoing.ts";
 import type { Context } from "./service/context.ts";
 import type { Middleware } from "./service/middleware.ts";
 import type { Service } from "./service/service.ts";
@@ -101,5 +101,5 @@ export interface App extends AsyncDisposable {
   health(): Health;
 }
 
-export type MethodOutput<M> = M extends Method<any, any, { readonly out: infer O }, any> ? O : never;
-export type MethodFaults<M> = M extends Method<any, any, any, infer E> ? FaultOf<E> : never;
+type MethodOutput<M> = M extends Method<any, any, { readonly out: infer O }, any> ? O : never;
+type MethodFaults<M> = M extends Method<any, any, any, infer E> ? FaultOf<E> : never;

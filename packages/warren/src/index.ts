@@ -1,35 +1,21 @@
 // For those who write services.
+
 export { app } from "./app.ts";
 export type { App, AppOptions, EmitOptions, Health, Limits, Subscription } from "./application.ts";
-// For those who write transports, codecs and tools.
-export type { Codec } from "./codec/codec.ts";
-export { json } from "./codec/json.ts";
-export {
-  type AnyContract,
-  type Contract,
-  contract,
-  type Event,
-  eventsOf,
-  methodsOf,
-} from "./contract/contract.ts";
+export { type AnyContract, type Contract, contract, type Event } from "./contract/contract.ts";
 export type { CookieBinding, HttpBinding, HttpReply, HttpRoute, Route } from "./contract/http.ts";
 export {
   type Access,
   type ErrorDetails,
   type ErrorSpec,
-  errorDetails,
   type Method,
   type MethodSpec,
   rpc,
 } from "./contract/method.ts";
 export type { Issue, Schema } from "./contract/schema.ts";
-export { Fault, isFault, isSystemCode, type SystemCode, type SystemFault, systemFaults } from "./fault.ts";
+export { Fault, isFault, type SystemCode, type SystemFault } from "./fault.ts";
 export { type FromEnvOptions, fromEnv } from "./from-env.ts";
-export { idSource, type Random, randomId, systemRandom } from "./id.ts";
-export type { Logger } from "./log.ts";
-export { silent } from "./log.ts";
-export type { Headers, HeaderValue, Incoming, Outgoing, Properties } from "./message.ts";
-export { headers, names } from "./names.ts";
+export { type Logger, silent } from "./log.ts";
 export type { Principal } from "./principal.ts";
 export type { RetryPolicy } from "./retry/policy.ts";
 export {
@@ -41,7 +27,7 @@ export {
   type EveryClient,
   type EveryOptions,
 } from "./rpc/client.ts";
-export type { CallMiddleware, OutgoingCall } from "./rpc/interceptor.ts";
+export type { CallMiddleware, MakeCall, OutgoingCall } from "./rpc/outgoing.ts";
 export type { Clients, Context, Emit, HandlerContext, Operation, Raise } from "./service/context.ts";
 export type { Handler, Middleware } from "./service/middleware.ts";
 export {
@@ -51,5 +37,16 @@ export {
   type ServiceDefinition,
   service,
 } from "./service/service.ts";
+
+// For those who write transports, edges and tools.
+
+export type { Codec } from "./codec/codec.ts";
+export { json } from "./codec/json.ts";
+export { eventsOf, methodsOf } from "./contract/contract.ts";
+export { errorDetails } from "./contract/method.ts";
+export { isSystemCode, systemFaults } from "./fault.ts";
+export { type Random, randomId, systemRandom } from "./id.ts";
+export type { Headers, HeaderValue, Incoming, Outgoing, Properties } from "./message.ts";
+export { headers, names } from "./names.ts";
 export { type Clock, delay, systemClock, type Timer } from "./time.ts";
 export type * from "./transport.ts";

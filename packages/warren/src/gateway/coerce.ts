@@ -25,7 +25,7 @@ export function coerced(
 }
 
 /** Each field of an object by the schema of that field. */
-export function coercedFields(value: object, schema: JsonSchema, root: JsonSchema): object {
+function coercedFields(value: object, schema: JsonSchema, root: JsonSchema): object {
   return Object.fromEntries(
     Object.entries(value).map(([key, item]) => [key, coerced(item, fieldSchema(schema, key, root), root)]),
   );

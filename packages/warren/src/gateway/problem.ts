@@ -50,7 +50,7 @@ export function declaredStatus(method: Method, code: string): number | undefined
 }
 
 /** For a fault that declares no status: the request was understood, and the answer is no. */
-export const defaultFaultStatus = 422;
+const defaultFaultStatus = 422;
 
 /** What to tell of any error. Nothing of an unexpected one is told but an id. */
 export function problemOf(error: unknown, context: ProblemContext): Problem {

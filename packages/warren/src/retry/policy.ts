@@ -11,13 +11,13 @@ export interface RetryPolicy {
   readonly capMs?: number;
 }
 
-export const defaultRetry: Required<RetryPolicy> = { attempts: 5, baseMs: 1_000, capMs: 60_000 };
+const defaultRetry: Required<RetryPolicy> = { attempts: 5, baseMs: 1_000, capMs: 60_000 };
 
 /**
  * The waits there are, in milliseconds: one queue of constant TTL each, shared by all services. In a queue whose
  * messages all wait equally long the first in is the first out, so none is held up by another.
  */
-export const delayTiersMs: readonly number[] = [
+const delayTiersMs: readonly number[] = [
   100, 250, 500, 1_000, 2_000, 5_000, 10_000, 20_000, 30_000, 60_000, 120_000, 300_000, 900_000, 3_600_000,
   21_600_000, 86_400_000,
 ];
@@ -34,7 +34,7 @@ export function nextDelayMs(policy: RetryPolicy, attempt: number, random: Random
 }
 
 /** The shortest tier that waits at least `delayMs`, or the longest there is. */
-export function tierFor(delayMs: number): number {
+function tierFor(delayMs: number): number {
   return delayTiersMs.find((tier) => tier >= delayMs) ?? delayTiersMs.at(-1)!;
 }
 
