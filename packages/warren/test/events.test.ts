@@ -253,6 +253,28 @@ describe("a reaction that fails", () => {
     expect(await tries.until(3)).toEqual(["try 1", "aborted", "try 2"]);
   });
 
+  it("hands its deadline on to the calls it makes", async () => {
+    const deadlines = sink<number>();
+    const seller = service(shop, { methods: { sell: (_, { deadline }) => deadlines.put(deadline) } });
+    const buyer = service(mail, {
+      uses: { shop },
+      methods: {},
+      on: {
+        "shop.sold": {
+          timeoutMs: 5_000,
+          run: (sold, { call, deadline }) => {
+            deadlines.put(deadline);
+            return call.shop.sell(sold);
+          },
+        },
+      },
+    });
+    const all = await start(embeddedBroker(), seller, buyer);
+    await all.emit(shop.events.sold, { item: 1 });
+    const [reaction, call] = await deadlines.until(2);
+    expect(call).toBe(reaction);
+  });
+
   it("with a fault of its own is not tried again", async () => {
     const broker = embeddedBroker();
     const dead = await deadLettersOf(broker, "mail");

@@ -23,8 +23,11 @@ export interface Context {
   readonly conversation: string;
   /** 1 the first time. */
   readonly attempt: number;
-  /** Milliseconds since the epoch after which nobody waits for the answer; `undefined` for events. */
-  readonly deadline: number | undefined;
+  /**
+   * Milliseconds since the epoch. A call: nobody waits for its answer any longer. An event: `timeoutMs` of the reaction
+   * is over, and it counts as failed.
+   */
+  readonly deadline: number;
   readonly principal: Principal | undefined;
   /** Aborted when the deadline passes or when the app stops and its drain time is over. */
   readonly signal: AbortSignal;

@@ -29,7 +29,7 @@ export class Invocation implements Context, Expiring {
   readonly deadline: number;
   bucket?: Expiring["bucket"];
   /** Ends the wait for the handler; set while one is waited for. */
-  giveUp: ((reason: string) => void) | undefined;
+  giveUp: ((fault: Error) => void) | undefined;
   readonly fail: unknown;
   readonly #scope: InvocationScope;
   readonly #message: Incoming;
@@ -117,7 +117,7 @@ export class Invocation implements Context, Expiring {
     return {
       conversation: this.conversation,
       principal: this.principal,
-      deadline: this.operation.kind === "method" ? this.deadline : undefined,
+      deadline: this.deadline,
       trace: traceOf(this.#message),
     };
   }

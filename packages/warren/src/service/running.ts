@@ -23,7 +23,7 @@ export function running(clock: Clock): Running {
     expiring.remove(invocation);
     const fault = new Fault("TIMEOUT", { method: invocation.operation.id }, { message: reason });
     invocation.abort(fault);
-    invocation.giveUp?.(reason);
+    invocation.giveUp?.(fault);
   }
 
   function wait(result: Promise<unknown>, invocation: Invocation): Promise<unknown> {
@@ -32,8 +32,7 @@ export function running(clock: Clock): Running {
         waiting.delete(invocation);
         expiring.remove(invocation);
       };
-      invocation.giveUp = (reason) =>
-        reject(new Fault("TIMEOUT", { method: invocation.operation.id }, { message: reason }));
+      invocation.giveUp = reject;
       waiting.add(invocation);
       expiring.add(invocation);
       result.then(
@@ -52,7 +51,9 @@ export function running(clock: Clock): Running {
   return {
     run(handler, input, invocation) {
       const result = handler(input, invocation);
-      return result instanceof Promise ? wait(result, invocation) : result;
+      if (result instanceof Promise) return wait(result, invocation);
+      // Query builders and older libraries return promises of their own kind.
+      return isThenable(result) ? wait(Promise.resolve(result), invocation) : result;
     },
     abortAll() {
       for (const invocation of [...waiting])
@@ -62,4 +63,8 @@ export function running(clock: Clock): Running {
         );
     },
   };
+}
+
+function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return typeof value === "object" && value !== null && "then" in value && typeof value.then === "function";
 }
