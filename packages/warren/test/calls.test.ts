@@ -13,6 +13,13 @@ describe.each(transports)("a call, on %s", (transport) => {
     },
   );
 
+  it("may be answered with a promise of a library's own kind", async () => {
+    // biome-ignore lint/suspicious/noThenProperty: this is what such a promise is.
+    const foreign = { then: (resolve: (value: string) => void) => resolve("built") };
+    const shop = await w().start({ services: [w().shapeService({ slow: () => foreign as never })] });
+    expect(await shop.client(w().shape).slow({ tag: "" })).toBe("built");
+  });
+
   it("needs no output", async () => {
     const shop = await w().start({ services: [w().shapeService()] });
     expect(await shop.client(w().shape).nothing()).toBeUndefined();

@@ -31,6 +31,8 @@ export interface ResponderOptions {
   readonly maxBytes: number;
 }
 
+const lateLineEveryMs = 1_000;
+
 interface Served {
   readonly plan: CallPlan;
   readonly operation: Operation;
@@ -50,18 +52,15 @@ export function responder(options: ResponderOptions): Handle {
     methodsOf(service.contract).map((method) => [method.id, serve(service, method, options.middleware)]),
   );
 
+  let lateRequests = 0;
+  let lastLateLine = Number.NEGATIVE_INFINITY;
+
   function handle(message: Incoming): Disposition | Promise<Disposition> {
     const served = methods.get(message.type ?? "");
     if (served === undefined)
       return refuse(message, unknownMethod(service.contract.name, message), "unknown");
     const deadline = deadlineOf(message, clock.now() + served.plan.timeoutMs);
-    if (clock.now() > deadline) {
-      scope.log.warn(
-        { method: served.plan.id, lateByMs: clock.now() - deadline },
-        "a request came after its deadline and was not run; if this repeats without load, compare the clocks of the hosts",
-      );
-      return "ack";
-    }
+    if (clock.now() > deadline) return late(served.plan, deadline);
     if (message.redelivered && !served.plan.idempotent)
       return answerFault(message, unknownOutcome(served.plan));
     let result: unknown;
@@ -79,6 +78,20 @@ export function responder(options: ResponderOptions): Handle {
       (output) => answer(served, message, output),
       (error) => failed(served, message, error),
     );
+  }
+
+  /** Its caller has given up. Overload makes many of these, which is no time to write a line for each. */
+  function late(plan: CallPlan, deadline: number): Disposition {
+    lateRequests += 1;
+    const now = clock.now();
+    if (now - lastLateLine < lateLineEveryMs) return "ack";
+    scope.log.warn(
+      { method: plan.id, lateByMs: now - deadline, lateRequests },
+      "requests came after their deadline and were not run; if this repeats without load, compare the clocks of the hosts",
+    );
+    lastLateLine = now;
+    lateRequests = 0;
+    return "ack";
   }
 
   function invoke(served: Served, message: Incoming, invocation: Invocation): unknown {
