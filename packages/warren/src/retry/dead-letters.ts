@@ -4,6 +4,7 @@ import type { Headers, HeaderValue, Incoming } from "../message.ts";
 import { headers, names } from "../names.ts";
 import { type Clock, delay } from "../time.ts";
 import type { Disposition, Transport } from "../transport.ts";
+import { deadQueue } from "./topology.ts";
 
 export interface DeathNotice {
   readonly service: string;
@@ -39,6 +40,16 @@ export function deadLetters(transport: Transport, clock: Clock, instance: string
     });
   }
 
+  /** Somebody deleted the queue: without it, its messages would be given back for as long as this process lives. */
+  async function declareAgain(failure: unknown, service: string): Promise<void> {
+    if (!isFault(failure) || failure.code !== "UNROUTABLE") return;
+    try {
+      await transport.declare({ queues: [deadQueue(service)] });
+    } catch (error) {
+      log.error({ err: error }, `${names.dead(service)} is gone and cannot be declared again`);
+    }
+  }
+
   return {
     async bury(message, { service, queue, reason, error }) {
       const why: Headers = {
@@ -71,6 +82,7 @@ export function deadLetters(transport: Transport, clock: Clock, instance: string
         }
         log.error(about, `${names.dead(service)} did not take a dead letter; the message is given back`);
         await delay(clock, breathMs);
+        await declareAgain(failure, service);
         return "requeue";
       }
     },

@@ -67,6 +67,8 @@ export function retrier({ transport, clock, random, log, deadLetters }: RetrierO
           { err: failure, messageId: message.messageId },
           "a retry could not be scheduled; the message is given back",
         );
+        // Somebody may have deleted the tier: it is declared again for the next one.
+        declared.delete(delayMs);
         await delay(clock, breathMs);
         return "requeue";
       }
