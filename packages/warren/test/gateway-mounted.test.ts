@@ -106,6 +106,7 @@ describe("a route written by hand", () => {
         if (request.query.to === "nowhere") return await theirs.get(undefined, options);
         if (request.query.to === "shop")
           return await mine.order({ shop: "x", quantity: Number(request.query.quantity) }, options);
+        if (request.query.to === "admin") return await mine.admin(undefined, options);
         return { subject: await mine.who(undefined, options) };
       } catch (error) {
         return sendFault(reply, error);
@@ -132,6 +133,17 @@ describe("a route written by hand", () => {
       data: { left: 10 },
     });
     expect(await get("/choose?to=shop&quantity=x")).toMatchObject({ status: 422, code: "INVALID_INPUT" });
+  });
+
+  test("says which scope is missing, where it was the service that missed it", async () => {
+    const server = host();
+    const shop = await started();
+    await server.register(gateway(shop, { auth, prefix: "/api" }));
+    delegating(server, shop);
+    const authorization = `Bearer ${await token({ scope: "admin" })}`;
+    const refused = await server.inject({ url: "/choose?to=admin", headers: { authorization } });
+    expect(refused.json()).toMatchObject({ status: 403, code: "FORBIDDEN" });
+    expect(refused.headers["www-authenticate"]).toBe('Bearer error="insufficient_scope", scope="delete"');
   });
 
   test("on a server of ours may simply throw", async () => {

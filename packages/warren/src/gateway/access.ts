@@ -1,6 +1,6 @@
 import { type Access, type AnyContract, Fault, methodsOf, type Principal } from "../index.ts";
 
-/** @throws Fault UNAUTHENTICATED, FORBIDDEN (`data.scopes` are those that are missing) */
+/** @throws Fault UNAUTHENTICATED, FORBIDDEN (`data.missing` are the scopes) */
 export function requireAccess(access: Access | undefined, principal: Principal | undefined): void {
   if (access === undefined || access === "anyone") return;
   if (principal === undefined)
@@ -10,11 +10,7 @@ export function requireAccess(access: Access | undefined, principal: Principal |
   if (access === "authenticated") return;
   const missing = access.scopes.filter((scope) => !principal.scopes.includes(scope));
   if (missing.length > 0)
-    throw new Fault(
-      "FORBIDDEN",
-      { scopes: missing },
-      { message: `You lack the scope ${missing.join(", ")}.` },
-    );
+    throw new Fault("FORBIDDEN", { missing }, { message: `You lack the scope ${missing.join(", ")}.` });
 }
 
 /**

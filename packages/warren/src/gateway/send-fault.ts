@@ -36,10 +36,10 @@ function sendProblem(reply: FastifyReply, problem: Problem, error: unknown): Fas
   if (!reply.hasHeader("x-request-id")) reply.header("x-request-id", reply.request.id);
   if (problem.status === 401)
     reply.header("www-authenticate", data.token === "invalid" ? 'Bearer error="invalid_token"' : "Bearer");
-  if (problem.code === "FORBIDDEN" && Array.isArray(data.scopes))
+  if (problem.code === "FORBIDDEN" && Array.isArray(data.missing))
     reply.header(
       "www-authenticate",
-      `Bearer error="insufficient_scope", scope="${data.scopes.join(" ").replaceAll(/[^\x20-\x7e]|["\\]/g, "")}"`,
+      `Bearer error="insufficient_scope", scope="${data.missing.join(" ").replaceAll(/[^\x20-\x7e]|["\\]/g, "")}"`,
     );
   if (problem.code === "METHOD_NOT_ALLOWED" && typeof data.allow === "string")
     reply.header("allow", data.allow);
@@ -52,7 +52,7 @@ function sendProblem(reply: FastifyReply, problem: Problem, error: unknown): Fas
 
 function dataOf(error: unknown): {
   readonly token?: unknown;
-  readonly scopes?: unknown;
+  readonly missing?: unknown;
   readonly allow?: unknown;
 } {
   const data = typeof error === "object" && error !== null && "data" in error ? error.data : undefined;
