@@ -68,7 +68,10 @@ export interface ConsumeOptions {
 }
 
 export interface Consumer {
-  /** Takes no further message; resolves when those under way are settled. Idempotent. */
+  /**
+   * Asks for no further message; those that the broker had sent already are handled still. Resolves when all that are
+   * under way are settled. Idempotent.
+   */
   stop(): Promise<void>;
 }
 
@@ -113,8 +116,8 @@ export interface Queue {
   readonly name: string;
   /** `quorum`: replicated, for what must not be lost. `classic`: for calls, whose caller notices a loss. */
   readonly type: "quorum" | "classic";
-  /** `durable`: stays until deleted. `connection`: only this transport may use it, and it goes when its connection does. */
-  readonly lifetime: "durable" | "connection";
+  /** `durable`: stays until deleted. `connection`: only this transport may use it, and it goes when its connection does. `consumer`: it also goes when its consumer stops. */
+  readonly lifetime: "durable" | "connection" | "consumer";
   /** Where rejected and expired messages go, instead of being dropped. Without a key they keep their own. */
   readonly deadLetter?: { readonly exchange: string; readonly key?: string };
   /** How long a message may wait in it, in milliseconds. */

@@ -378,3 +378,10 @@ describe("stopping", () => {
     expect(await found.until(1)).toEqual([1]);
   });
 });
+
+it("a listener that stopped leaves no queue behind for the events that it no longer hears", async () => {
+  const broker = embeddedBroker({ maxQueueBytes: 10_000 });
+  const listening = await start(broker);
+  for (let i = 0; i < 10; i++) await (await listening.subscribe(shop.events.opened, () => {})).stop();
+  for (let i = 0; i < 20; i++) await listening.emit(shop.events.opened, { by: "x".repeat(1_000) });
+});

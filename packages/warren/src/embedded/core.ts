@@ -19,7 +19,7 @@ export interface BrokerOptions {
   readonly maxQueueBytes?: number | undefined;
 }
 
-/** A transport's connection, as the broker sees it. It is the owner of its `lifetime: "connection"` queues. */
+/** A transport's connection, as the broker sees it. It is the owner of the queues that are not durable. */
 export interface Peer {
   /** The connection breaks, and comes back after `downMs` milliseconds, or soon. */
   lose(downMs: number | undefined): void;
@@ -96,7 +96,7 @@ export class Core implements QueueHost {
     refuseReserved("queue", queue.name);
     const there = this.#queues.get(queue.name);
     if (there === undefined) {
-      const live = new LiveQueue(queue, queue.lifetime === "connection" ? peer : undefined, this);
+      const live = new LiveQueue(queue, queue.lifetime === "durable" ? undefined : peer, this);
       this.#queues.set(queue.name, live);
       return live;
     }
@@ -130,6 +130,14 @@ export class Core implements QueueHost {
     const queue = this.#queues.get(name);
     if (queue !== undefined) refuseLocked(queue, peer);
     return queue;
+  }
+
+  /** A consumer of it has stopped, and the queue goes too where it lives no longer than that. @returns whether it does */
+  consumerStopped(name: string): boolean {
+    const queue = this.#queues.get(name);
+    if (queue?.definition.lifetime !== "consumer" || queue.state.consumers > 0) return false;
+    this.#delete(queue);
+    return true;
   }
 
   /** A queue for replies to `peer`, under a name that was never used before. */

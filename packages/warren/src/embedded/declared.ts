@@ -7,6 +7,8 @@ export interface Declared {
   add(topology: Topology, core: Core, peer: Peer): void;
   /** Declares everything again. */
   again(core: Core, peer: Peer): void;
+  /** This queue is to be declared no more. */
+  forget(queue: string): void;
 }
 
 export function declared(): Declared {
@@ -41,5 +43,9 @@ export function declared(): Declared {
         core,
         peer,
       ),
+    forget(name) {
+      queues.delete(name);
+      for (const [key, binding] of bindings) if (binding.queue === name) bindings.delete(key);
+    },
   };
 }

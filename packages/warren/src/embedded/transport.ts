@@ -107,7 +107,9 @@ class EmbeddedTransport implements Transport {
     this.#subscriptions.add(subscription);
     return {
       stop: async () => {
-        await subscription.stop();
+        const settled = subscription.stop();
+        if (this.#core.consumerStopped(queue)) this.#declared.forget(queue);
+        await settled;
         this.#subscriptions.delete(subscription);
       },
     };

@@ -75,7 +75,12 @@ export interface AmqpChannel {
   exchange(name: string, type: string, alternate: string | undefined): Promise<void>;
   queue(
     name: string,
-    options: { durable: boolean; exclusive: boolean; arguments: Record<string, unknown> },
+    options: {
+      durable: boolean;
+      exclusive: boolean;
+      autoDelete?: boolean;
+      arguments: Record<string, unknown>;
+    },
   ): Promise<void>;
   bind(queue: string, exchange: string, key: string): Promise<void>;
   check(queue: string): Promise<{ messageCount: number; consumerCount: number }>;

@@ -144,6 +144,7 @@ export function rabbitmq(options: string | RabbitmqOptions): Transport {
       return {
         stop() {
           consumers.delete(consumer);
+          topology.consumerStopped(queue);
           board.update();
           return consumer.stop();
         },

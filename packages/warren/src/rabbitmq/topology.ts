@@ -10,6 +10,8 @@ export interface DeclaredTopology {
   again(connection: AmqpConnection): Promise<void>;
   /** One queue and what leads to it, after it was deleted under a consumer. */
   queueAgain(connection: AmqpConnection, queue: string): Promise<void>;
+  /** Its consumer has stopped: a queue that lives no longer than that is not declared again. */
+  consumerStopped(queue: string): void;
 }
 
 type Step = (channel: AmqpChannel) => Promise<void>;
@@ -67,6 +69,11 @@ export function declaredTopology({ log }: Settings): DeclaredTopology {
       const sources = own.flatMap((binding) => exchanges.get(binding.exchange) ?? []);
       await forgiving(connection, [...sources.map(exchangeStep), queueStep(queue), ...own.map(bindingStep)]);
     },
+    consumerStopped(name) {
+      if (queues.get(name)?.lifetime !== "consumer") return;
+      queues.delete(name);
+      for (const [key, binding] of bindings) if (binding.queue === name) bindings.delete(key);
+    },
   };
 }
 
@@ -77,9 +84,14 @@ function exchangeStep({ name, type, alternate }: Exchange): Step {
 
 function queueStep(queue: Queue): Step {
   const options =
-    queue.lifetime === "connection"
-      ? { durable: false, exclusive: true, arguments: queueArguments({ ...queue, type: "classic" }) }
-      : { durable: true, exclusive: false, arguments: queueArguments(queue) };
+    queue.lifetime === "durable"
+      ? { durable: true, exclusive: false, autoDelete: false, arguments: queueArguments(queue) }
+      : {
+          durable: false,
+          exclusive: true,
+          autoDelete: queue.lifetime === "consumer",
+          arguments: queueArguments({ ...queue, type: "classic" }),
+        };
   return (channel) =>
     channel.queue(queue.name, options).catch((error) => fail(`queue "${queue.name}"`, error));
 }

@@ -57,7 +57,7 @@ export function serviceTopology(service: Service, instance: string): Topology {
 export function listenerTopology(queue: string, eventId: string): Topology {
   return {
     exchanges: sharedExchanges,
-    queues: [{ name: queue, type: "classic", lifetime: "connection" }],
+    queues: [{ name: queue, type: "classic", lifetime: "consumer" }],
     bindings: [{ queue, exchange: names.eventExchange, key: eventId }],
   };
 }

@@ -94,6 +94,18 @@ export const consuming: readonly Behaviour[] = [
     },
   },
   {
+    title: "a queue that lives as long as its consumer goes with it",
+    async run(stage) {
+      const one = await stage.connect();
+      const queue = await stage.queue(one, { lifetime: "consumer" });
+      await one.publish(toQueue(queue, "heard"));
+      const { consumer, texts } = await stage.collect(one, queue);
+      deepEqual(await texts(1), ["heard"]);
+      await consumer.stop();
+      await stage.until("the queue is gone", async () => (await one.inspect(queue)) === undefined);
+    },
+  },
+  {
     title: "a consumer that stops waits for its running handlers and leaves the rest in the queue",
     async run(stage) {
       const [one, other] = [await stage.connect(), await stage.connect()];
