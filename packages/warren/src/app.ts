@@ -1,11 +1,12 @@
 import { pino } from "pino";
 import type { App, AppOptions, Limits, Subscription } from "./application.ts";
 import { json } from "./codec/json.ts";
-import type { AnyContract, Event } from "./contract/contract.ts";
+import { type AnyContract, contract, type Event } from "./contract/contract.ts";
 import type { Method } from "./contract/method.ts";
+import { listen } from "./events/listening.ts";
 import { type EventPublisher, eventPublisher } from "./events/publisher.ts";
-import { subscriber } from "./events/subscriber.ts";
 import { idSource, randomId, systemRandom } from "./id.ts";
+import { names } from "./names.ts";
 import { deadLetters } from "./retry/dead-letters.ts";
 import { retrier } from "./retry/retrier.ts";
 import { boundClient, boundEveryClient } from "./rpc/bound-client.ts";
@@ -15,8 +16,8 @@ import type { MakeCall } from "./rpc/outgoing.ts";
 import { consumeAs } from "./service/instance.ts";
 import type { InvocationScope } from "./service/invocation.ts";
 import { running } from "./service/running.ts";
-import { defaultReactionTimeoutMs, type Service } from "./service/service.ts";
-import { listenerTopology, serviceTopology, sharedExchanges } from "./service/topology.ts";
+import type { Service } from "./service/service.ts";
+import { serviceTopology, sharedExchanges } from "./service/topology.ts";
 import { delay, systemClock } from "./time.ts";
 import type { Trail } from "./trail.ts";
 import type { Consumer, Topology } from "./transport.ts";
@@ -31,7 +32,7 @@ const noTrail: Trail = {};
  */
 export function app(options: AppOptions): App {
   const parts = assemble(options);
-  const { transport, log, clock, calls, publisher, work } = parts;
+  const { transport, log, clock, calls, publisher } = parts;
   let consumers: Consumer[] = [];
   let phase: "new" | "starting" | "started" | "stopping" | "stopped" = "new";
   let stopping: Promise<void> | undefined;
@@ -65,7 +66,7 @@ export function app(options: AppOptions): App {
     const outOfTime = new AbortController();
     await Promise.race([drained, delay(clock, drainMs, outOfTime.signal)]);
     outOfTime.abort();
-    work.abortAll();
+    parts.running.abortAll();
     calls.stop();
     await transport.close({ drainMs: Math.max(500, end - clock.now()) });
     phase = "stopped";
@@ -76,19 +77,8 @@ export function app(options: AppOptions): App {
     event: Event,
     handle: (data: any, context: any) => unknown,
   ): Promise<Subscription> {
-    const queue = `warren.events.${parts.instance}.${parts.nextId()}`;
-    await transport.declare(listenerTopology(queue, event.id));
-    const listener = { event, handler: handle, retry: { attempts: 1 }, timeoutMs: defaultReactionTimeoutMs };
-    const scope = parts.scope({ kind: "contract", name: "listener", methods: {}, events: {} }, {});
-    const hear = subscriber({
-      ...parts,
-      running: work,
-      queue,
-      scope,
-      listeners: [listener],
-      ...onlyLogged(log),
-    });
-    const consumer = await transport.consume(queue, hear, { prefetch: 100 });
+    const scope = parts.scope(contract("listener", {}), {});
+    const consumer = await listen({ ...parts, scope }, names.listener(parts.nextId()), event, handle);
     consumers.push(consumer);
     return {
       async stop() {
@@ -135,7 +125,6 @@ function assemble(options: AppOptions) {
   const calls = intercepted(caller({ ...common, maxCalls: limits.calls }), options.outgoing ?? []);
   const publisher: EventPublisher = eventPublisher(common);
   const letters = deadLetters(transport, clock, instance, log);
-  const work = running(clock);
   const scope = (contract: AnyContract, uses: Record<string, AnyContract>): InvocationScope => ({
     contract,
     uses,
@@ -151,8 +140,7 @@ function assemble(options: AppOptions) {
     random,
     calls,
     publisher,
-    work,
-    running: work,
+    running: running(clock),
     deadLetters: letters,
     retrier: retrier({ transport, clock, random, log, deadLetters: letters }),
     scope,
@@ -196,23 +184,4 @@ function intercepted(calls: Caller, outgoing: NonNullable<AppOptions["outgoing"]
     return outgoing.reduceRight((next, wrap) => wrap(next), last)({ method, input, options: callOptions });
   };
   return { ...calls, call };
-}
-
-/** A listener in a process has no queue to keep what it cannot handle. */
-function onlyLogged(log: App["log"]) {
-  const drop = async (message: { type?: string | undefined }, notice: { error: unknown }): Promise<"ack"> => {
-    log.error({ err: notice.error, type: message.type }, "a listener failed; the event is gone for it");
-    return "ack";
-  };
-  return {
-    deadLetters: { bury: drop },
-    retrier: {
-      retry: (
-        message: { type?: string | undefined },
-        _attempt: number,
-        _policy: object,
-        notice: { error: unknown },
-      ) => drop(message, notice),
-    },
-  };
 }

@@ -8,6 +8,8 @@ export const names = {
   events: (service: string): string => `${service}.events`,
   /** Events that every instance of a service wants. */
   instanceEvents: (service: string, instance: string): string => `${service}.events.${instance}`,
+  /** An event that a process hears beside its services; `id` begins with its instance. */
+  listener: (id: string): string => `warren.events.${id}`,
   /** Messages that a service gave up on. */
   dead: (service: string): string => `${service}.dead`,
   /** Messages that wait `delayMs` before they are tried again: an exchange and its queue. */
