@@ -1,24 +1,24 @@
-import type { Codec } from "../codec/codec.ts";
-import type { Event } from "../contract/contract.ts";
-import { type Listener, subscriber } from "../events/subscriber.ts";
-import type { Random } from "../id.ts";
-import { names } from "../names.ts";
-import type { DeadLetters } from "../retry/dead-letters.ts";
-import type { Retrier } from "../retry/retrier.ts";
-import { responder } from "../rpc/responder.ts";
-import type { Clock } from "../time.ts";
-import type { Consumer, Transport } from "../transport.ts";
-import type { InvocationScope } from "./invocation.ts";
-import { compose, type Handler, type Middleware } from "./middleware.ts";
-import type { Running } from "./running.ts";
+import type { Codec } from "./codec/codec.ts";
+import type { Event } from "./contract/contract.ts";
+import { type Listener, subscriber } from "./events/subscriber.ts";
+import type { Random } from "./id.ts";
+import { names } from "./names.ts";
+import type { DeadLetters } from "./retry/dead-letters.ts";
+import type { Retrier } from "./retry/retrier.ts";
+import { responder } from "./rpc/responder.ts";
+import type { InvocationScope } from "./service/invocation.ts";
+import { compose, type Handler, type Middleware } from "./service/middleware.ts";
+import type { Running } from "./service/running.ts";
 import {
   defaultConcurrency,
   defaultReactionTimeoutMs,
   eventsById,
   type ReactionOptions,
   type Service,
-} from "./service.ts";
-import { interests } from "./topology.ts";
+} from "./service/service.ts";
+import { interests } from "./service/topology.ts";
+import type { Clock } from "./time.ts";
+import type { Consumer, Transport } from "./transport.ts";
 
 export interface InstanceOptions {
   readonly service: Service;
