@@ -104,6 +104,7 @@ describe("time and chance are injected", () => {
     "// Date.now()",
     'const text = "setTimeout";',
     "clearTimeout(timer);",
+    "socket.setTimeout(5);",
   ])("allows: %s", (line) => expect(checkSeams([library("rpc/caller.ts", line)])).toEqual([]));
 });
 

@@ -67,7 +67,13 @@ export function checkSeams(files: readonly SourceFile[]): string[] {
   return files
     .filter(({ path }) => path.startsWith("packages/warren/src/") && !isTest(path) && !seams.test(path))
     .flatMap((file) => {
-      const found = nodesOf(file).flatMap((node) => {
+      const nodes = nodesOf(file);
+      // A socket's own `setTimeout` is not the global one.
+      const members = new Set(
+        nodes.filter(({ type }) => type === "MemberExpression").map((node) => node.property),
+      );
+      const found = nodes.flatMap((node) => {
+        if (members.has(node)) return [];
         const use = bannedUse(node);
         return use === undefined ? [] : [`${file.path}:${lineAt(file.text, node.start)} uses ${use}`];
       });
