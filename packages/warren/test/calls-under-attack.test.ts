@@ -4,10 +4,11 @@ import { runInNewContext } from "node:vm";
 import { describe, expect, it, vi } from "vitest";
 import { z } from "zod";
 import { contract, Fault, rpc, service, type Transport } from "../src/index.ts";
+import { proxied, transport } from "./rabbit.ts";
 import { faultOf, transports, world } from "./shape-world.ts";
 
-describe.each(transports)("under attack, on %s", (transport) => {
-  const w = world(transport);
+describe.each(transports)("under attack, on %s", (name) => {
+  const w = world(name);
 
   it.each(["cycle", "bigint", "huge", "system"])(
     "a fault whose data cannot travel (%s) is answered with INTERNAL at once",
@@ -83,6 +84,18 @@ describe.each(transports)("under attack, on %s", (transport) => {
       expect(bodies[0]!.deref()).toBeUndefined();
     });
   });
+});
+
+it("a call that shall not wait fails as soon as the broker is found to be away", async () => {
+  const { app, silent } = await import("../src/index.ts");
+  const { proxy, url } = await proxied();
+  const away = contract("away", { methods: { ask: rpc({ timeoutMs: 60_000 }) } });
+  const client = app({ transport: transport({ url }), log: silent });
+  await client.start();
+  await proxy.set("refuse");
+  proxy.cut();
+  expect((await faultOf(client.client(away).ask(undefined, { ifDown: "fail" }))).code).toBe("UNAVAILABLE");
+  await client.stop({ drainMs: 0 });
 });
 
 it("a call that shall not wait fails at once while the broker is away", async () => {

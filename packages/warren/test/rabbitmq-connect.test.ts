@@ -1,4 +1,4 @@
-import { execFileSync } from "node:child_process";
+import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { type AddressInfo, connect } from "node:net";
@@ -158,3 +158,25 @@ test("amqps:// with an authority and a client certificate", async () => {
   // Whether the broker offers EXTERNAL is its own affair; the one of the tests does not.
   await expect(external.declare({})).rejects.toMatchObject({ message: expect.stringContaining("EXTERNAL") });
 });
+
+test("a closed transport keeps no process alive, though the broker does not answer the goodbye", async () => {
+  const { proxy, url } = await proxied();
+  const program = `
+    import { rabbitmq } from ${JSON.stringify(new URL("../src/rabbitmq/index.ts", import.meta.url).href)};
+    const own = rabbitmq(${JSON.stringify(url)});
+    await own.declare({});
+    process.send("connected");
+    process.once("message", async () => { process.disconnect(); await own.close({ drainMs: 0 }); });
+  `;
+  const child = spawn(process.execPath, ["--input-type=module", "-e", program], {
+    stdio: ["ignore", "ignore", "inherit", "ipc"],
+  });
+  onTestFinished(() => void child.kill("SIGKILL"));
+  const exited = once(child, "exit");
+  await once(child, "message");
+  await proxy.set("blackhole");
+  const since = performance.now();
+  child.send("close");
+  expect(await exited).toEqual([0, null]);
+  expect(performance.now() - since).toBeLessThan(8_000);
+}, 60_000);

@@ -199,7 +199,8 @@ function wrapConnection(model: ChannelModel, endpoint: Endpoint, settings: Setti
       if (!open) return;
       writer.flush();
       const timer = settings.clock.after(waitMs, () => {
-        stream.destroy();
+        // With an error: of a mere end amqplib is not told, and its heartbeats would keep the process for a while.
+        stream.destroy(new Error("the broker did not answer the goodbye"));
         gone.resolve("the broker did not answer the goodbye");
       });
       // A connection that breaks in the middle of its goodbye is closed as well; `gone` says so.

@@ -194,14 +194,18 @@ export function caller({ transport, codec, clock, nextId, log, maxCalls, maxByte
   /** Replies to a lost address are lost: what is harmless to repeat is sent again, the rest has an unknown outcome. */
   function stateChanged(): void {
     const address = replies?.address;
+    const { publishing, reason } = transport.state;
     for (const call of calls.all()) {
+      const waits = call.ifDown === "wait";
       const isLost = call.sentTo !== undefined && call.sentTo !== address && call.answers === undefined;
-      if (isLost && (!call.plan.idempotent || call.ifDown === "fail")) {
-        calls.fail(call, faults.lost(call, transport.state.reason));
+      if (isLost && (!call.plan.idempotent || !waits)) {
+        calls.fail(call, faults.lost(call, reason));
         continue;
       }
       if (isLost) call.sentTo = undefined;
-      if (call.sentTo === undefined && call.ifDown === "wait" && transport.state.publishing) send(call);
+      if (call.sentTo !== undefined) continue;
+      if (waits && publishing) send(call);
+      else if (!waits && !publishing) calls.fail(call, faults.unavailable(call.plan, whyNot()));
     }
   }
 
