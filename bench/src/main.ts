@@ -1,4 +1,5 @@
 import { embeddedCase } from "./embedded/case.ts";
+import type { BenchOptions } from "./options.ts";
 import { rpcCase } from "./rpc/case.ts";
 
 const usage = `npm run bench -- <case> [--seconds N] [--rounds N] [--json]
@@ -13,12 +14,6 @@ Options
   --rounds   how often each side is measured, in turn           (default 5)
   --json     print the figures as JSON too
 `;
-
-export interface BenchOptions {
-  readonly seconds: number;
-  readonly rounds: number;
-  readonly json: boolean;
-}
 
 const cases: Readonly<Record<string, (options: BenchOptions) => Promise<void>>> = {
   rpc: rpcCase,

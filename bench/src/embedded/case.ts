@@ -1,6 +1,6 @@
 import { child } from "../child.ts";
 import { type Measured, median } from "../load.ts";
-import type { BenchOptions } from "../main.ts";
+import type { BenchOptions } from "../options.ts";
 import { machine, type Row, table } from "../report.ts";
 
 /** Caller, service and broker in one process. There is no twin: without a framework it would be a function call. */

@@ -1,7 +1,7 @@
 import { child } from "../child.ts";
 import { type Measured, median } from "../load.ts";
-import type { BenchOptions } from "../main.ts";
 import { withRabbit } from "../node.ts";
+import type { BenchOptions } from "../options.ts";
 import { machine, type Row, table } from "../report.ts";
 
 const sides = ["warren", "twin"] as const;
