@@ -1,77 +1,39 @@
-import { afterEach, describe, expect, it } from "vitest";
-import { z } from "zod";
-import { type Broker, embedded, embeddedBroker } from "../src/embedded/index.ts";
+import { describe, expect, it } from "vitest";
+import { embeddedBroker } from "../src/embedded/index.ts";
+import { Fault, type Incoming, names, service } from "../src/index.ts";
 import {
-  type App,
-  app,
-  contract,
-  Fault,
-  type Incoming,
-  names,
-  rpc,
-  type Service,
-  service,
-  silent,
-} from "../src/index.ts";
-import { deadQueue } from "../src/retry/topology.ts";
+  books,
+  connect,
+  deadLettersOf,
+  fast,
+  freshBroker,
+  mail,
+  shop,
+  sink,
+  start,
+  useBroker,
+} from "./events-world.ts";
+import { transports } from "./shape-world.ts";
 
-const shop = contract("shop", {
-  methods: { sell: rpc({ input: z.object({ item: z.number() }) }) },
-  events: { sold: z.object({ item: z.number() }), opened: z.object({ by: z.string() }) },
-});
-const mail = contract("mail", { methods: {} });
-const books = contract("books", { methods: {} });
-const fast = { attempts: 3, baseMs: 1, capMs: 1 };
+describe.each(transports)("an event, on %s", (transport) => {
+  freshBroker(transport);
 
-const running: App[] = [];
-afterEach(async () => {
-  for (const each of running.splice(0)) await each.stop({ drainMs: 200 });
-});
-
-async function start(broker: Broker, ...services: Service<any>[]): Promise<App> {
-  const made = app({ transport: embedded({ broker }), services, log: silent });
-  running.push(made);
-  await made.start();
-  return made;
-}
-
-/** Collects values; `until(n)` resolves with all when there are n. */
-function sink<T>() {
-  const values: T[] = [];
-  const waiting: { count: number; resolve: (values: T[]) => void }[] = [];
-  return {
-    values,
-    put(value: T) {
-      values.push(value);
-      for (const each of waiting) if (values.length >= each.count) each.resolve(values);
-    },
-    until: (count: number): Promise<T[]> =>
-      new Promise((resolve) => (values.length >= count ? resolve(values) : waiting.push({ count, resolve }))),
-  };
-}
-
-async function deadLettersOf(broker: Broker, name: string) {
-  const found = sink<Incoming>();
-  const transport = embedded({ broker });
-  await transport.declare({ queues: [deadQueue(name)] });
-  await transport.consume(names.dead(name), (message) => (found.put(message), "ack"), { prefetch: 1 });
-  return found;
-}
-
-describe("an event", () => {
   it("reaches every subscribing service once, whichever instance takes it", async () => {
-    const broker = embeddedBroker();
     const [mailed, booked] = [sink<number>(), sink<number>()];
     const mailer = () =>
-      service(mail, { uses: { shop }, methods: {}, on: { "shop.sold": ({ item }) => mailed.put(item) } });
+      service(mail, {
+        uses: { shop },
+        methods: {},
+        on: { "events-shop.sold": ({ item }) => mailed.put(item) },
+      });
     const keeper = service(books, {
       uses: { shop },
       methods: {},
-      on: { "shop.sold": ({ item }) => booked.put(item) },
+      on: { "events-shop.sold": ({ item }) => booked.put(item) },
     });
-    await start(broker, mailer());
-    await start(broker, mailer(), keeper);
-    const seller = await start(broker);
+    await start(mailer());
+    await start(mailer(), keeper);
+    const seller = await start();
     await Promise.all([1, 2, 3, 4].map((item) => seller.emit(shop.events.sold, { item })));
     expect((await mailed.until(4)).toSorted((a, b) => a - b)).toEqual([1, 2, 3, 4]);
     expect((await booked.until(4)).toSorted((a, b) => a - b)).toEqual([1, 2, 3, 4]);
@@ -79,36 +41,37 @@ describe("an event", () => {
   });
 
   it("waits for a subscriber that is away", async () => {
-    const broker = embeddedBroker();
     const mailed = sink<number>();
     const mailer = () =>
-      service(mail, { uses: { shop }, methods: {}, on: { "shop.sold": ({ item }) => mailed.put(item) } });
-    const first = await start(broker, mailer());
-    const seller = await start(broker);
+      service(mail, {
+        uses: { shop },
+        methods: {},
+        on: { "events-shop.sold": ({ item }) => mailed.put(item) },
+      });
+    const first = await start(mailer());
+    const seller = await start();
     await first.stop();
     await seller.emit(shop.events.sold, { item: 7 });
-    await start(broker, mailer());
+    await start(mailer());
     expect(await mailed.until(1)).toEqual([7]);
   });
 
   it("reaches every instance where the reaction asks for that", async () => {
-    const broker = embeddedBroker();
     const seen = sink<string>();
     const cache = () =>
       service(mail, {
         uses: { shop },
         methods: {},
-        on: { "shop.sold": { to: "every-instance", run: (_, { instance }) => seen.put(instance) } },
+        on: { "events-shop.sold": { to: "every-instance", run: (_, { instance }) => seen.put(instance) } },
       });
-    const [a, b] = [await start(broker, cache()), await start(broker, cache())];
+    const [a, b] = [await start(cache()), await start(cache())];
     await a.emit(shop.events.sold, { item: 1 });
     expect(new Set(await seen.until(2))).toEqual(new Set([a.instance, b.instance]));
   });
 
   it("is heard by a subscription of a process, as long as it lasts", async () => {
-    const broker = embeddedBroker();
     const seen = sink<number>();
-    const listener = await start(broker);
+    const listener = await start();
     const subscription = await listener.subscribe(shop.events.sold, ({ item }) => {
       seen.put(item);
       if (item === 1) throw new Error("only logged");
@@ -122,19 +85,18 @@ describe("an event", () => {
   });
 
   it("that does not fit its contract is refused before it is sent", async () => {
-    const seller = await start(embeddedBroker());
+    const seller = await start();
     await expect(seller.emit(shop.events.sold, { item: "one" } as never)).rejects.toMatchObject({
       code: "INVALID_EVENT",
     });
   });
 
   it("is emitted without anybody listening", async () => {
-    const seller = await start(embeddedBroker());
+    const seller = await start();
     await expect(seller.emit(shop.events.opened, { by: "ada" })).resolves.toBeUndefined();
   });
 
   it("carries the conversation and the principal of the call that caused it, and CloudEvents attributes", async () => {
-    const broker = embeddedBroker();
     const [calls, reactions, raw] = [sink<string>(), sink<unknown[]>(), sink<Incoming>()];
     const selling = service(shop, {
       methods: {
@@ -148,11 +110,12 @@ describe("an event", () => {
       uses: { shop },
       methods: {},
       on: {
-        "shop.sold": (_, { conversation, principal }) => reactions.put([conversation, principal?.subject]),
+        "events-shop.sold": (_, { conversation, principal }) =>
+          reactions.put([conversation, principal?.subject]),
       },
     });
-    const spy = embedded({ broker });
-    const all = await start(broker, selling, mailer);
+    const spy = connect();
+    const all = await start(selling, mailer);
     await spy.declare({
       queues: [{ name: "spy", type: "classic", lifetime: "connection" }],
       bindings: [{ queue: "spy", exchange: names.eventExchange, key: "#" }],
@@ -162,18 +125,19 @@ describe("an event", () => {
     expect(await reactions.until(1)).toEqual([[calls.values[0], "ada"]]);
     const [message] = await raw.until(1);
     expect(message).toMatchObject({
-      type: "shop.sold",
+      type: "events-shop.sold",
       contentType: "application/json",
       persistent: true,
-      headers: { cloudEvents_specversion: "1.0", cloudEvents_source: "/services/shop" },
+      headers: { cloudEvents_specversion: "1.0", cloudEvents_source: "/services/events-shop" },
     });
     expect(Buffer.from(message!.body).toString()).toBe('{"item":1}');
   });
 });
 
-describe("a reaction that fails", () => {
+describe.each(transports)("a reaction that fails, on %s", (transport) => {
+  freshBroker(transport);
+
   it("is tried again with the same message id and a rising attempt, and the messages behind it are not held up", async () => {
-    const broker = embeddedBroker();
     const tries = sink<[number, number, string]>();
     const flaky = service(mail, {
       uses: { shop },
@@ -181,13 +145,13 @@ describe("a reaction that fails", () => {
       concurrency: 1,
       retry: fast,
       on: {
-        "shop.sold": ({ item }, { attempt, messageId }) => {
+        "events-shop.sold": ({ item }, { attempt, messageId }) => {
           tries.put([item, attempt, messageId]);
           if (item === 1 && attempt < 3) throw new Error("not yet");
         },
       },
     });
-    const all = await start(broker, flaky);
+    const all = await start(flaky);
     await all.emit(shop.events.sold, { item: 1 });
     await all.emit(shop.events.sold, { item: 2 });
     const seen = await tries.until(4);
@@ -201,28 +165,27 @@ describe("a reaction that fails", () => {
   });
 
   it("ends as a dead letter with reason, error, queue and attempt", async () => {
-    const broker = embeddedBroker();
-    const dead = await deadLettersOf(broker, "mail");
+    const dead = await deadLettersOf(mail.name);
     const tries = sink<number>();
     const broken = service(mail, {
       uses: { shop },
       methods: {},
       retry: { ...fast, attempts: 2 },
       on: {
-        "shop.sold": (_, { attempt }) => {
+        "events-shop.sold": (_, { attempt }) => {
           tries.put(attempt);
           throw new Error("the printer is on fire");
         },
       },
     });
-    const all = await start(broker, broken);
+    const all = await start(broken);
     await all.emit(shop.events.sold, { item: 1 });
     const [letter] = await dead.until(1);
     expect(tries.values).toEqual([1, 2]);
     expect(letter!.headers).toMatchObject({
       "warren-reason": "failed",
       "warren-error": "Error: the printer is on fire",
-      "warren-queue": "mail.events",
+      "warren-queue": "events-mail.events",
       "warren-attempt": 2,
       "warren-instance": all.instance,
     });
@@ -230,14 +193,13 @@ describe("a reaction that fails", () => {
   });
 
   it("or never ends is aborted after its time, and tried again", async () => {
-    const broker = embeddedBroker();
     const tries = sink<string>();
     const stuck = service(mail, {
       uses: { shop },
       methods: {},
       retry: fast,
       on: {
-        "shop.sold": {
+        "events-shop.sold": {
           timeoutMs: 30,
           run: (_, { attempt, signal }) => {
             tries.put(`try ${attempt}`);
@@ -248,7 +210,7 @@ describe("a reaction that fails", () => {
         },
       },
     });
-    const all = await start(broker, stuck);
+    const all = await start(stuck);
     await all.emit(shop.events.sold, { item: 1 });
     expect(await tries.until(3)).toEqual(["try 1", "aborted", "try 2"]);
   });
@@ -260,7 +222,7 @@ describe("a reaction that fails", () => {
       uses: { shop },
       methods: {},
       on: {
-        "shop.sold": {
+        "events-shop.sold": {
           timeoutMs: 5_000,
           run: (sold, { call, deadline }) => {
             deadlines.put(deadline);
@@ -269,53 +231,56 @@ describe("a reaction that fails", () => {
         },
       },
     });
-    const all = await start(embeddedBroker(), seller, buyer);
+    const all = await start(seller, buyer);
     await all.emit(shop.events.sold, { item: 1 });
     const [reaction, call] = await deadlines.until(2);
     expect(call).toBe(reaction);
   });
 
   it("with a fault of its own is not tried again", async () => {
-    const broker = embeddedBroker();
-    const dead = await deadLettersOf(broker, "mail");
+    const dead = await deadLettersOf(mail.name);
     const tries = sink<number>();
     const broken = service(mail, {
       uses: { shop },
       methods: {},
       retry: fast,
       on: {
-        "shop.sold": (_, { attempt }) => {
+        "events-shop.sold": (_, { attempt }) => {
           tries.put(attempt);
           throw new Fault("NO_SUCH_ITEM", {});
         },
       },
     });
-    const all = await start(broker, broken);
+    const all = await start(broken);
     await all.emit(shop.events.sold, { item: 1 });
     expect((await dead.until(1))[0]!.headers).toMatchObject({ "warren-error": "NO_SUCH_ITEM: NO_SUCH_ITEM" });
     expect(tries.values).toEqual([1]);
   });
 });
 
-describe("bad messages on the event queue", () => {
+describe.each(transports)("bad messages on the event queue, on %s", (transport) => {
+  freshBroker(transport);
+
   it.each([
-    ["undecodable", "shop.sold", "\u0000garbage"],
-    ["undecodable", "shop.sold", '{"item":1,"__proto__":{}}'],
-    ["invalid", "shop.sold", '{"item":"one"}'],
-    ["unknown", "shop.burnt", "{}"],
+    ["undecodable", "events-shop.sold", "\u0000garbage"],
+    ["undecodable", "events-shop.sold", '{"item":1,"__proto__":{}}'],
+    ["invalid", "events-shop.sold", '{"item":"one"}'],
+    ["unknown", "events-shop.burnt", "{}"],
     ["unknown", undefined, ""],
   ])("%s: type %s, body %j becomes a dead letter and the rest goes on", async (reason, type, body) => {
-    const broker = embeddedBroker();
-    const dead = await deadLettersOf(broker, "mail");
+    const dead = await deadLettersOf(mail.name);
     const mailed = sink<number>();
     const all = await start(
-      broker,
-      service(mail, { uses: { shop }, methods: {}, on: { "shop.sold": ({ item }) => mailed.put(item) } }),
+      service(mail, {
+        uses: { shop },
+        methods: {},
+        on: { "events-shop.sold": ({ item }) => mailed.put(item) },
+      }),
     );
-    const raw = embedded({ broker });
+    const raw = connect();
     await raw.publish({
       exchange: "",
-      key: names.events("mail"),
+      key: names.events(mail.name),
       body: Buffer.from(body),
       persistent: true,
       mandatory: true,
@@ -327,9 +292,10 @@ describe("bad messages on the event queue", () => {
   });
 });
 
-describe("stopping", () => {
+describe.each(transports)("stopping, on %s", (transport) => {
+  freshBroker(transport);
+
   it("finishes what runs, takes nothing new, and leaves the rest in the queue", async () => {
-    const broker = embeddedBroker();
     const done = sink<number>();
     const [entered, hold] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
     const slow = service(mail, {
@@ -337,15 +303,15 @@ describe("stopping", () => {
       methods: {},
       concurrency: 1,
       on: {
-        "shop.sold": async ({ item }) => {
+        "events-shop.sold": async ({ item }) => {
           entered.resolve();
           await hold.promise;
           done.put(item);
         },
       },
     });
-    const stopping = await start(broker, slow);
-    const seller = await start(broker);
+    const stopping = await start(slow);
+    const seller = await start();
     await seller.emit(shop.events.sold, { item: 1 });
     await seller.emit(shop.events.sold, { item: 2 });
     await entered.promise;
@@ -353,35 +319,41 @@ describe("stopping", () => {
     hold.resolve();
     await stopped;
     expect(done.values).toEqual([1]);
-    const inspector = embedded({ broker });
-    expect(await inspector.inspect(names.events("mail"))).toEqual({ messages: 1, consumers: 0 });
+    const inspector = connect();
+    expect(await inspector.inspect(names.events(mail.name))).toEqual({ messages: 1, consumers: 0 });
   });
 
   it("ends within the drain time though a handler does not, and gives its message back", async () => {
-    const broker = embeddedBroker();
     const entered = sink<boolean>();
     const stuck = service(mail, {
       uses: { shop },
       methods: {},
-      on: { "shop.sold": () => (entered.put(true), new Promise(() => {})) },
+      on: { "events-shop.sold": () => (entered.put(true), new Promise(() => {})) },
     });
-    const stopping = await start(broker, stuck);
-    const seller = await start(broker);
+    const stopping = await start(stuck);
+    const seller = await start();
     await seller.emit(shop.events.sold, { item: 1 });
     await entered.until(1);
     await stopping.stop({ drainMs: 50 });
     const found = sink<number>();
     await start(
-      broker,
-      service(mail, { uses: { shop }, methods: {}, on: { "shop.sold": ({ item }) => found.put(item) } }),
+      service(mail, {
+        uses: { shop },
+        methods: {},
+        on: { "events-shop.sold": ({ item }) => found.put(item) },
+      }),
     );
     expect(await found.until(1)).toEqual([1]);
   });
 });
 
-it("a listener that stopped leaves no queue behind for the events that it no longer hears", async () => {
-  const broker = embeddedBroker({ maxQueueBytes: 10_000 });
-  const listening = await start(broker);
-  for (let i = 0; i < 10; i++) await (await listening.subscribe(shop.events.opened, () => {})).stop();
-  for (let i = 0; i < 20; i++) await listening.emit(shop.events.opened, { by: "x".repeat(1_000) });
+describe("a listener", () => {
+  freshBroker("embedded");
+
+  it("that stopped leaves no queue behind for the events that it no longer hears", async () => {
+    useBroker(embeddedBroker({ maxQueueBytes: 10_000 }));
+    const listening = await start();
+    for (let i = 0; i < 10; i++) await (await listening.subscribe(shop.events.opened, () => {})).stop();
+    for (let i = 0; i < 20; i++) await listening.emit(shop.events.opened, { by: "x".repeat(1_000) });
+  });
 });
