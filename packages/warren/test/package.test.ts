@@ -13,9 +13,14 @@ const folder = mkdtempSync(join(tmpdir(), "warren-package-"));
 const project = join(folder, "project");
 afterAll(() => rmSync(folder, { recursive: true }));
 
-/** Without what npm told this test of the repository, and with the repository's Node.js and TypeScript. */
+/**
+ * Without what npm told this test of the repository and the broker it may use, for which nothing is installed here, and
+ * with the repository's Node.js and TypeScript.
+ */
 const env = {
-  ...Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith("npm_"))),
+  ...Object.fromEntries(
+    Object.entries(process.env).filter(([name]) => !name.startsWith("npm_") && name !== "AMQP_URL"),
+  ),
   PATH: [dirname(process.execPath), join(repository, "node_modules/.bin"), process.env.PATH].join(delimiter),
 };
 
