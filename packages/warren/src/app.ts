@@ -1,5 +1,5 @@
 import { pino } from "pino";
-import type { App, AppOptions, Limits, Subscription } from "./application.ts";
+import type { App, AppOptions, Subscription } from "./application.ts";
 import { json } from "./codec/json.ts";
 import { type AnyContract, contract, type Event } from "./contract/contract.ts";
 import type { Method } from "./contract/method.ts";
@@ -21,8 +21,9 @@ import { serviceTopology, sharedExchanges } from "./service/topology.ts";
 import { delay, systemClock } from "./time.ts";
 import type { Trail } from "./trail.ts";
 import type { Consumer, Topology } from "./transport.ts";
+import { wholeNumber } from "./whole-number.ts";
 
-const defaultLimits: Limits = { calls: 10_000, messageBytes: 16 * 1024 * 1024 };
+const defaultCalls = 10_000;
 const defaultDrainMs = 10_000;
 const noTrail: Trail = {};
 
@@ -32,6 +33,7 @@ const noTrail: Trail = {};
  */
 export function app(options: AppOptions): App {
   const parts = assemble(options);
+  const usualDrainMs = wholeNumber("app: `drainMs`", options.drainMs, defaultDrainMs, 0);
   const { transport, log, clock, calls, publisher } = parts;
   let consumers: Consumer[] = [];
   let phase: "new" | "starting" | "started" | "stopping" | "stopped" = "new";
@@ -99,7 +101,7 @@ export function app(options: AppOptions): App {
     emit: (event, data, { principal } = {}) => publisher.emit(event, data, { principal }),
     subscribe,
     start,
-    stop({ drainMs = options.drainMs ?? defaultDrainMs } = {}) {
+    stop({ drainMs = usualDrainMs } = {}) {
       stopping ??= stop(drainMs);
       return stopping;
     },
@@ -119,10 +121,18 @@ function assemble(options: AppOptions) {
   checkUnique(services);
   const instance = randomId(random, 12);
   const log = (options.log ?? pino()).child({ instance });
-  const limits = { ...defaultLimits, ...options.limits };
+  const maxCalls = wholeNumber("app: `limits.calls`", options.limits?.calls, defaultCalls);
   const nextId = idSource(instance);
-  const common = { transport, codec: json, clock, nextId, log, instance, maxBytes: limits.messageBytes };
-  const calls = intercepted(caller({ ...common, maxCalls: limits.calls }), options.outgoing ?? []);
+  const common = {
+    transport,
+    codec: json,
+    clock,
+    nextId,
+    log,
+    instance,
+    maxBytes: transport.maxMessageBytes,
+  };
+  const calls = intercepted(caller({ ...common, maxCalls }), options.outgoing ?? []);
   const publisher: EventPublisher = eventPublisher(common);
   const letters = deadLetters(transport, clock, instance, log);
   const scope = (contract: AnyContract, uses: Record<string, AnyContract>): InvocationScope => ({

@@ -33,8 +33,6 @@ export interface AppOptions {
 export interface Limits {
   /** Calls waiting for an answer; beyond it a call fails with OVERLOADED. @default 10_000 */
   readonly calls: number;
-  /** Bytes of an encoded message; beyond it TOO_LARGE. @default 16 MiB, what RabbitMQ 4 takes */
-  readonly messageBytes: number;
 }
 
 export interface EmitOptions {

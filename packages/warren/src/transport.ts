@@ -9,6 +9,9 @@ export interface Transport {
   /** `"rabbitmq"`, `"embedded"`, … for logs and metrics. */
   readonly name: string;
 
+  /** The longest body it takes, in bytes; beyond it TOO_LARGE. */
+  readonly maxMessageBytes: number;
+
   /**
    * Makes exchanges, queues and bindings exist, connecting first where necessary. Idempotent. What was declared is
    * remembered and declared again after a reconnect.
@@ -61,6 +64,9 @@ export interface Transport {
 export type Disposition = "ack" | "requeue" | "reject";
 
 export type Handle = (message: Incoming) => Disposition | Promise<Disposition>;
+
+/** What RabbitMQ's quorum queues give one consumer at the most. */
+export const maxPrefetch = 2_000;
 
 export interface ConsumeOptions {
   /** How many messages may be unsettled at once: the handler's concurrency. A whole number from 1 to 2,000. */

@@ -89,6 +89,28 @@ describe.each(transports)("when an instance dies midway, on %s", (transport) => 
   });
 });
 
+describe.each(transports)("when an instance runs out of drain time, on %s", (transport) => {
+  const w = world(transport);
+
+  it("an idempotent call is taken by another, any other has an unknown outcome at once", async () => {
+    const entered = gate();
+    let running = 0;
+    const enter = (): Promise<string> => {
+      running += 1;
+      if (running === 2) entered.open();
+      return new Promise(() => {});
+    };
+    const stuck = await w().start({ services: [w().shapeService({ again: enter, slow: enter })] });
+    const client = (await w().start()).client(w().shape);
+    const [again, slow] = [client.again(), faultOf(client.slow({ tag: "" }))];
+    await entered.promise;
+    await w().start({ services: [w().shapeService({ again: () => "second", slow: () => "twice" })] });
+    await stuck.stop({ drainMs: 20 });
+    expect(await again).toBe("second");
+    expect((await slow).code).toBe("UNKNOWN_OUTCOME");
+  });
+});
+
 describe.each(["embedded"] as const)("when the caller's connection is cut, on %s", (transport) => {
   const w = world(transport);
 

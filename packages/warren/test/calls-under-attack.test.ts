@@ -27,7 +27,10 @@ describe.each(transports)("under attack, on %s", (name) => {
           },
         },
       });
-      const shop = await w().start({ services: [raising], limits: { messageBytes: 1_000 } });
+      const shop = await w().start({
+        services: [raising],
+        transport: w().connect({ maxMessageBytes: 1_000 }),
+      });
       expect((await faultOf(shop.client(faulty).raise(which))).code).toBe("INTERNAL");
     },
   );

@@ -194,7 +194,7 @@ describe.each(transports)("a call, on %s", (transport) => {
 
   it("larger than the limit is TOO_LARGE, both ways", async () => {
     const shop = await w().start({
-      limits: { messageBytes: 1_000 },
+      transport: w().connect({ maxMessageBytes: 1_000 }),
       services: [w().shapeService({ slow: () => "x".repeat(2_000) })],
     });
     expect((await faultOf(shop.client(w().shape).echo("x".repeat(2_000)))).code).toBe("TOO_LARGE");

@@ -57,7 +57,7 @@ export interface World {
   readonly other: Other;
   /** The broker, where it is the embedded one. */
   readonly broker: Broker;
-  connect(): Transport;
+  connect(options?: { readonly maxMessageBytes?: number }): Transport;
   start(options?: Partial<AppOptions>): Promise<App>;
   /** An implementation of `shape` with some handlers of the test's. */
   shapeService(handlers?: Partial<ShapeHandlers>, concurrency?: number): Service<Contract>;
@@ -81,7 +81,10 @@ function make(name: TransportName, running: App[]): World {
   const shape = shapeContract(`shape-${suffix}`);
   const other = otherContract(`other-${suffix}`);
   const broker = embeddedBroker();
-  const connect = (): Transport => (name === "embedded" ? embedded({ broker }) : rabbitmq(inject("amqpUrl")));
+  const connect: World["connect"] = (options = {}) =>
+    name === "embedded"
+      ? embedded(options.maxMessageBytes === undefined ? { broker } : { broker: embeddedBroker(options) })
+      : rabbitmq({ url: inject("amqpUrl"), ...options });
   return {
     shape,
     other,

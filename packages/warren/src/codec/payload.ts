@@ -12,7 +12,9 @@ export function encoded(codec: Codec, value: unknown, what: string, maxBytes: nu
   throw new Fault(
     "TOO_LARGE",
     { bytes: body.length, limit: maxBytes },
-    { message: `${what} is ${body.length} bytes; the limit is ${maxBytes} (limits.messageBytes).` },
+    {
+      message: `${what} is ${body.length} bytes; the limit is ${maxBytes} (maxMessageBytes of the transport).`,
+    },
   );
 }
 

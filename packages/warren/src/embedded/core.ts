@@ -3,6 +3,7 @@ import { type Logger, silent } from "../log.ts";
 import type { Incoming, Outgoing } from "../message.ts";
 import { type Clock, systemClock } from "../time.ts";
 import type { Binding, Exchange, Queue } from "../transport.ts";
+import { wholeNumber } from "../whole-number.ts";
 import { type LiveExchange, liveExchange } from "./exchange.ts";
 import { LiveQueue, type QueueHost } from "./queue.ts";
 import { type Death, nowhere, received, type Stored, stored, withoutBrokersOwn } from "./stored.ts";
@@ -52,8 +53,8 @@ export class Core implements QueueHost {
   constructor(options: BrokerOptions) {
     this.clock = options.clock ?? systemClock;
     this.log = options.log ?? silent;
-    this.maxMessageBytes = options.maxMessageBytes ?? 16 * 2 ** 20;
-    this.maxQueueBytes = options.maxQueueBytes ?? 512 * 2 ** 20;
+    this.maxMessageBytes = wholeNumber("embedded: `maxMessageBytes`", options.maxMessageBytes, 16 * 2 ** 20);
+    this.maxQueueBytes = wholeNumber("embedded: `maxQueueBytes`", options.maxQueueBytes, 512 * 2 ** 20);
     const { schedule, call, over } = turns(this.clock, this.log);
     this.schedule = schedule;
     this.call = call;

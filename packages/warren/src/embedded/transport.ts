@@ -1,15 +1,17 @@
 import { Fault } from "../fault.ts";
 import type { Incoming, Outgoing } from "../message.ts";
-import type {
-  ConsumeOptions,
-  Consumer,
-  Handle,
-  QueueState,
-  Replies,
-  Topology,
-  Transport,
-  TransportState,
+import {
+  type ConsumeOptions,
+  type Consumer,
+  type Handle,
+  maxPrefetch,
+  type QueueState,
+  type Replies,
+  type Topology,
+  type Transport,
+  type TransportState,
 } from "../transport.ts";
+import { wholeNumber } from "../whole-number.ts";
 import { type Broker, embeddedBroker, inside } from "./broker.ts";
 import type { BrokerOptions, Core } from "./core.ts";
 import { declared } from "./declared.ts";
@@ -44,10 +46,9 @@ interface OpenReplies {
   address: string;
 }
 
-const maxPrefetch = 2_000;
-
 class EmbeddedTransport implements Transport {
   readonly name = "embedded";
+  readonly maxMessageBytes: number;
   readonly line: Line;
   readonly #core: Core;
   readonly #declared = declared();
@@ -57,6 +58,7 @@ class EmbeddedTransport implements Transport {
 
   constructor(core: Core, timeoutMs: number) {
     this.#core = core;
+    this.maxMessageBytes = core.maxMessageBytes;
     this.line = new Line(core, { restore: () => this.#restore(), drop: () => this.#drop() }, timeoutMs);
   }
 
@@ -97,10 +99,7 @@ class EmbeddedTransport implements Transport {
   }
 
   async consume(queue: string, handle: Handle, options: ConsumeOptions): Promise<Consumer> {
-    const { prefetch } = options;
-    if (!Number.isInteger(prefetch) || prefetch < 1 || prefetch > maxPrefetch) {
-      throw new RangeError(`prefetch is ${prefetch}; it has to be a whole number from 1 to ${maxPrefetch}.`);
-    }
+    const prefetch = wholeNumber(`consume "${queue}": prefetch`, options.prefetch, 1, 1, maxPrefetch);
     await this.line.ready();
     const subscription = new Subscription(queue, handle, prefetch, this.#core.log);
     this.#attach(subscription);

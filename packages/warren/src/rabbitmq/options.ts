@@ -1,6 +1,7 @@
 import { type Random, systemRandom } from "../id.ts";
 import { type Logger, silent } from "../log.ts";
 import { type Clock, systemClock } from "../time.ts";
+import { wholeNumber } from "../whole-number.ts";
 
 export interface RabbitmqOptions {
   /** `amqp://user:password@host:5672/vhost`, or `amqps://` for TLS. What follows a `?` is not read. @default amqp://guest:guest@127.0.0.1:5672 */
@@ -99,10 +100,8 @@ export function readOptions(given: string | RabbitmqOptions): Settings {
   };
 }
 
-function whole(name: string, given: number | undefined, byDefault: number, max = 2 ** 31 - 1): number {
-  const value = given ?? byDefault;
-  if (Number.isInteger(value) && value >= 1 && value <= max) return value;
-  throw new Error(`rabbitmq: \`${name}\` is ${value}; it must be a whole number from 1 to ${max}.`);
+function whole(name: string, given: number | undefined, byDefault: number, max?: number): number {
+  return wholeNumber(`rabbitmq: \`${name}\``, given, byDefault, 1, max);
 }
 
 /** The URL never appears in an error: it holds the password. */

@@ -1,5 +1,6 @@
 import { idSource, randomId } from "../id.ts";
-import type { Transport, TransportState } from "../transport.ts";
+import { maxPrefetch, type Transport, type TransportState } from "../transport.ts";
+import { wholeNumber } from "../whole-number.ts";
 import type { AmqpConnection, AmqpError } from "./amqp.ts";
 import { type QueueConsumer, queueConsumer } from "./consumer.ts";
 import { link, stopped } from "./link.ts";
@@ -118,6 +119,7 @@ export function rabbitmq(options: string | RabbitmqOptions): Transport {
 
   return {
     name: "rabbitmq",
+    maxMessageBytes: settings.maxMessageBytes,
     declare: (wanted) => onConnection((connection) => topology.declare(connection, wanted)),
     publish(message) {
       if (!publishing.connection) start();
@@ -128,12 +130,7 @@ export function rabbitmq(options: string | RabbitmqOptions): Transport {
       return blocked === undefined && !closing && direct.send(message, returned);
     },
     async consume(queue, handle, consumeOptions) {
-      const { prefetch } = consumeOptions;
-      if (!Number.isInteger(prefetch) || prefetch < 1 || prefetch > 2_000) {
-        throw new Error(
-          `consume "${queue}": prefetch is ${prefetch}; it must be a whole number from 1 to 2000.`,
-        );
-      }
+      wholeNumber(`consume "${queue}": prefetch`, consumeOptions.prefetch, 1, 1, maxPrefetch);
       const consumer = queueConsumer(settings, queue, handle, consumeOptions, {
         changed: () => board.update(),
         redeclare: topology.queueAgain,

@@ -1,5 +1,6 @@
 import { isFault, isSystemCode, systemFaults } from "../fault.ts";
 import type { Random } from "../id.ts";
+import { wholeNumber } from "../whole-number.ts";
 
 /** When and how often a failed reaction is tried again before it becomes a dead letter. */
 export interface RetryPolicy {
@@ -12,6 +13,13 @@ export interface RetryPolicy {
 }
 
 const defaultRetry: Required<RetryPolicy> = { attempts: 5, baseMs: 1_000, capMs: 60_000 };
+
+/** @throws TypeError where a figure of the policy is none; `whose` begins the message */
+export function checkRetry(whose: string, policy: RetryPolicy = {}): void {
+  wholeNumber(`${whose}: retry.attempts`, policy.attempts, defaultRetry.attempts);
+  wholeNumber(`${whose}: retry.baseMs`, policy.baseMs, defaultRetry.baseMs);
+  wholeNumber(`${whose}: retry.capMs`, policy.capMs, defaultRetry.capMs);
+}
 
 /**
  * The waits there are, in milliseconds: one queue of constant TTL each, shared by all services. In a queue whose

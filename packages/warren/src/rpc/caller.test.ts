@@ -19,6 +19,7 @@ async function withLosableAddress() {
   let lost: "no" | "yes" | "renewed" = "no";
   const transport: Transport = {
     name: "losable",
+    maxMessageBytes: real.maxMessageBytes,
     declare: (topology) => real.declare(topology),
     publish: (message) => real.publish(message),
     send: (message, returned) => real.send(message, returned),

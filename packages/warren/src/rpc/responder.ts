@@ -123,10 +123,16 @@ export function responder(options: ResponderOptions): Handle {
   function failed(served: Served, message: Incoming, error: unknown): Disposition | Promise<Disposition> {
     if (isFault(error)) {
       if (error.code === "BAD_MESSAGE") return refuse(message, error, "undecodable");
+      if (error.code === "STOPPED" && error.from === undefined) return interrupted(served.plan, message);
       if (Object.hasOwn(served.errors, error.code)) return answerDeclared(served, message, error);
       if (isForCaller(error)) return answerRaised(served.plan, message, error);
     }
     return answerFault(message, internal(served.plan, message, error));
+  }
+
+  /** This instance ends with the request in hand: another may take it, where that does no harm. */
+  function interrupted(plan: CallPlan, message: Incoming): Disposition | Promise<Disposition> {
+    return plan.idempotent ? "requeue" : answerFault(message, unknownOutcome(plan));
   }
 
   function answerDeclared(

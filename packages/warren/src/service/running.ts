@@ -8,20 +8,20 @@ import type { Handler } from "./middleware.ts";
 export interface Running {
   /** What the handler gives, or a Fault TIMEOUT at the invocation's deadline; its signal is aborted then. */
   run(handler: Handler, input: unknown, invocation: Invocation): unknown;
-  /** Aborts all of them, for when a drain takes too long. */
+  /** Ends all of them with a Fault STOPPED, for when a drain takes too long. */
   abortAll(): void;
 }
 
 export function running(clock: Clock): Running {
   const waiting = new Set<Invocation>();
   const expiring: Deadlines<Invocation> = deadlines(clock, (invocation) =>
-    end(invocation, `No result of ${invocation.operation.id} by its deadline.`),
+    end(invocation, "TIMEOUT", `No result of ${invocation.operation.id} by its deadline.`),
   );
 
-  function end(invocation: Invocation, reason: string): void {
+  function end(invocation: Invocation, code: "TIMEOUT" | "STOPPED", reason: string): void {
+    const fault = new Fault(code, { method: invocation.operation.id }, { message: reason });
     waiting.delete(invocation);
     expiring.remove(invocation);
-    const fault = new Fault("TIMEOUT", { method: invocation.operation.id }, { message: reason });
     invocation.abort(fault);
     invocation.giveUp?.(fault);
   }
@@ -59,6 +59,7 @@ export function running(clock: Clock): Running {
       for (const invocation of [...waiting])
         end(
           invocation,
+          "STOPPED",
           `${invocation.operation.id} was interrupted: the app stopped and its drain time is over.`,
         );
     },

@@ -42,6 +42,25 @@ describe("service", () => {
   });
 });
 
+describe("a figure that is none", () => {
+  const sell = { methods: { sell: () => [] } };
+  it.each([
+    ["retry.attempts", () => service(shop, { ...sell, retry: { attempts: 0 } })],
+    ["retry.baseMs", () => service(shop, { ...sell, retry: { baseMs: Number.NaN } })],
+    [
+      "retry.capMs",
+      () => service(shop, { ...sell, on: { "shop.sold": { run: () => {}, retry: { capMs: -1 } } } }),
+    ],
+    ["timeoutMs", () => service(shop, { ...sell, on: { "shop.sold": { run: () => {}, timeoutMs: 1.5 } } })],
+    ["limits.calls", () => app({ transport: embedded(), limits: { calls: Number.NaN }, log: silent })],
+    ["drainMs", () => app({ transport: embedded(), drainMs: -1, log: silent })],
+    ["maxMessageBytes", () => embedded({ maxMessageBytes: 0 })],
+    ["maxQueueBytes", () => embedded({ maxQueueBytes: Number.POSITIVE_INFINITY })],
+  ])("is refused by its name: %s", (name, make) => {
+    expect(make).toThrow(name);
+  });
+});
+
 describe("middleware", () => {
   it("wraps handlers, the app's outside the service's, and can answer instead", async () => {
     const trace: string[] = [];

@@ -1,7 +1,9 @@
 import { type AnyContract, type Event, eventsOf } from "../contract/contract.ts";
 import type { Method } from "../contract/method.ts";
 import type { Principal } from "../principal.ts";
-import type { RetryPolicy } from "../retry/policy.ts";
+import { checkRetry, type RetryPolicy } from "../retry/policy.ts";
+import { maxPrefetch } from "../transport.ts";
+import { wholeNumber } from "../whole-number.ts";
 import type { HandlerContext, Raise, Uses } from "./context.ts";
 import type { Middleware } from "./middleware.ts";
 
@@ -80,11 +82,24 @@ export function service<C extends AnyContract, const U extends Uses = {}>(
 ): Service<C> {
   checkMethods(contract, definition.methods);
   checkReactions(contract, definition);
-  const { concurrency = defaultConcurrency } = definition;
-  if (!Number.isInteger(concurrency) || concurrency < 1 || concurrency > 2_000)
-    throw new TypeError(
-      `Service "${contract.name}": concurrency is ${concurrency}; use a whole number from 1 to 2,000.`,
+  wholeNumber(
+    `Service "${contract.name}": concurrency`,
+    definition.concurrency,
+    defaultConcurrency,
+    1,
+    maxPrefetch,
+  );
+  checkRetry(`Service "${contract.name}"`, definition.retry);
+  for (const [id, reaction] of Object.entries(
+    (definition.on ?? {}) as Record<string, Partial<ReactionOptions<any, any>>>,
+  )) {
+    checkRetry(`Service "${contract.name}" on "${id}"`, reaction.retry);
+    wholeNumber(
+      `Service "${contract.name}" on "${id}": timeoutMs`,
+      reaction.timeoutMs,
+      defaultReactionTimeoutMs,
     );
+  }
   return { kind: "service", contract, definition };
 }
 
