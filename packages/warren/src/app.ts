@@ -36,29 +36,35 @@ export function app(options: AppOptions): App {
   const usualDrainMs = wholeNumber("app: `drainMs`", options.drainMs, defaultDrainMs, 0);
   const { transport, log, clock, calls, publisher } = parts;
   let consumers: Consumer[] = [];
-  let phase: "new" | "starting" | "started" | "stopping" | "stopped" = "new";
+  let phase: "new" | "starting" | "failed" | "started" | "stopping" | "stopped" = "new";
   let stopping: Promise<void> | undefined;
 
   async function start(): Promise<void> {
+    if (phase === "failed") throw new Error("This app could not start; make another one to try again.");
     if (phase !== "new") throw new Error(`This app is ${phase} already; an app starts once.`);
     phase = "starting";
+    try {
+      await attach();
+    } catch (error) {
+      if (phase === "starting") phase = "failed";
+      throw error;
+    }
+    // A stop that came meanwhile has the last word.
+    if (phase !== "starting") return;
+    phase = "started";
+    log.info(
+      { transport: transport.name, services: parts.services.map((service) => service.contract.name) },
+      "started",
+    );
+  }
+
+  async function attach(): Promise<void> {
     await transport.declare(topologyOf(parts.services, parts.instance));
     await calls.start();
     const attached = await Promise.all(
       parts.services.map((service) => consumeAs({ ...parts, ...parts.scopeOf(service) })),
     );
     consumers.push(...attached.flat());
-    // A stop that came meanwhile has the last word.
-    if (phase !== "starting") return;
-    phase = "started";
-    log.info(
-      {
-        instance: parts.instance,
-        transport: transport.name,
-        services: parts.services.map((service) => service.contract.name),
-      },
-      "started",
-    );
   }
 
   async function stop(drainMs: number): Promise<void> {
@@ -72,7 +78,7 @@ export function app(options: AppOptions): App {
     calls.stop();
     await transport.close({ drainMs: Math.max(500, end - clock.now()) });
     phase = "stopped";
-    log.info({ instance: parts.instance }, "stopped");
+    log.info({}, "stopped");
   }
 
   async function subscribe(

@@ -28,6 +28,7 @@ export {
   type EveryOptions,
 } from "./rpc/client.ts";
 export type { CallMiddleware, MakeCall, OutgoingCall } from "./rpc/outgoing.ts";
+export { type RunOptions, runUntilSignal } from "./run-until-signal.ts";
 export type { Clients, Context, Emit, HandlerContext, Operation, Raise } from "./service/context.ts";
 export type { Handler, Middleware } from "./service/middleware.ts";
 export {

@@ -28,6 +28,7 @@ export function addMethodRoute(
     );
     const options: CallOptions = {
       signal: gone(reply),
+      ifDown: edge.options.ifDown ?? "wait",
       ...(caller === undefined ? {} : { principal: caller.principal }),
     };
     const output = await inFlight.run(() => edge.app.call(method, input, options));

@@ -19,6 +19,11 @@ export interface GatewayOptions {
   readonly rateLimit?: { readonly max: number; readonly windowMs: number };
   /** Requests worked on at once; beyond it 503 OVERLOADED. @default 1_000 */
   readonly maxInFlight?: number;
+  /**
+   * What a request does while no instance of its service runs: `wait` for one until the method's timeout, as across a
+   * restart, or `fail` at once with 503. @default "wait"
+   */
+  readonly ifDown?: "wait" | "fail";
   /** The OpenAPI document at `/openapi.json` and a page to browse it. `false`: neither. */
   readonly docs?: DocsOptions | false;
   /** Which events connected clients are told of. */

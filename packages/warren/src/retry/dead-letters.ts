@@ -3,6 +3,7 @@ import type { Logger } from "../log.ts";
 import type { Headers, HeaderValue, Incoming } from "../message.ts";
 import { headers, names } from "../names.ts";
 import { type Clock, delay } from "../time.ts";
+import { conversationOf } from "../trail.ts";
 import type { Disposition, Transport } from "../transport.ts";
 import { deadQueue } from "./topology.ts";
 
@@ -60,7 +61,14 @@ export function deadLetters(transport: Transport, clock: Clock, instance: string
         [headers.failedAt]: new Date(clock.now()).toISOString(),
       };
       log.warn(
-        { service, reason, type: message.type, messageId: message.messageId, err: error },
+        {
+          service,
+          reason,
+          type: message.type,
+          messageId: message.messageId,
+          conversation: conversationOf(message),
+          err: error,
+        },
         `a message became a dead letter in ${names.dead(service)}`,
       );
       try {

@@ -6,7 +6,7 @@ import { wholeNumber } from "../whole-number.ts";
 export interface RetryPolicy {
   /** Tries in all, the first included. 1 never retries. @default 5 */
   readonly attempts?: number;
-  /** The first wait, in milliseconds; it doubles each time. @default 1_000 */
+  /** The longest first wait, in milliseconds; it doubles each time. Each wait is drawn between none and that (full jitter). @default 1_000 */
   readonly baseMs?: number;
   /** The longest wait, in milliseconds. @default 60_000 */
   readonly capMs?: number;

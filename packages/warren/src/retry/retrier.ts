@@ -3,6 +3,7 @@ import type { Logger } from "../log.ts";
 import type { Incoming } from "../message.ts";
 import { headers, names } from "../names.ts";
 import { type Clock, delay } from "../time.ts";
+import { conversationOf } from "../trail.ts";
 import type { Disposition, Transport } from "../transport.ts";
 import { carried, type DeadLetters, type DeathNotice, isTooLarge } from "./dead-letters.ts";
 import { nextDelayMs, type RetryPolicy } from "./policy.ts";
@@ -45,7 +46,15 @@ export function retrier({ transport, clock, random, log, deadLetters }: RetrierO
       const delayMs = nextDelayMs(policy, attempt, random);
       if (delayMs === undefined) return deadLetters.bury(message, notice);
       log.warn(
-        { err: notice.error, type: message.type, messageId: message.messageId, attempt, retryInMs: delayMs },
+        {
+          err: notice.error,
+          service: notice.service,
+          type: message.type,
+          messageId: message.messageId,
+          conversation: conversationOf(message),
+          attempt,
+          retryInMs: delayMs,
+        },
         "a reaction failed and will be tried again",
       );
       try {

@@ -1,0 +1,62 @@
+import type { App } from "./application.ts";
+import type { Timer } from "./time.ts";
+import { wholeNumber } from "./whole-number.ts";
+
+export interface RunOptions {
+  /** Runs before the app stops: for what sends work to it, such as an HTTP server that is to be closed. */
+  readonly first?: () => unknown;
+  /** How long `first` and the app's own stop may take together, in milliseconds. @default 30_000 */
+  readonly limitMs?: number;
+}
+
+/** What a shell reports of a program that Ctrl-C ended. */
+const interrupted = 130;
+/** A terminal tells every process of Ctrl-C, and npm tells its own once more: nobody types so fast. */
+const echoMs = 300;
+/** The longest a timer runs; another takes over. */
+const longWaitMs = 2 ** 31 - 1;
+
+/**
+ * Keeps the process running until SIGTERM or Ctrl-C, then stops the app as `App.stop` promises and ends the process:
+ * with code 0, or with 1 where stopping failed or took longer than `limitMs`. A second Ctrl-C ends it at once.
+ * Call it once, after `start`, as the last line of a program. Never resolves.
+ * @throws TypeError for a `limitMs` that is none
+ */
+export function runUntilSignal(app: App, options: RunOptions = {}): Promise<never> {
+  const limitMs = wholeNumber("runUntilSignal: `limitMs`", options.limitMs, 30_000);
+  const { clock, log } = app;
+  let since: number | undefined;
+  let waiting: Timer;
+
+  // Signal handlers alone do not keep a process alive, and an app on the embedded transport has no socket that does.
+  const wait = (): void => {
+    waiting = clock.after(longWaitMs, wait);
+  };
+
+  async function end(signal: NodeJS.Signals): Promise<void> {
+    if (since !== undefined) {
+      if (signal === "SIGINT" && clock.now() - since > echoMs) process.exit(interrupted);
+      return;
+    }
+    since = clock.now();
+    waiting.cancel();
+    log.info({ signal }, "stopping");
+    clock.after(limitMs, () => {
+      log.error({ signal, limitMs }, "stopping took too long; the process ends all the same");
+      process.exit(1);
+    });
+    try {
+      await options.first?.();
+      await app.stop();
+      process.exit(0);
+    } catch (error) {
+      log.error({ err: error }, "stopping failed");
+      process.exit(1);
+    }
+  }
+
+  wait();
+  process.on("SIGTERM", end);
+  process.on("SIGINT", end);
+  return new Promise(() => {});
+}
