@@ -20,7 +20,8 @@ const apps: App[] = [];
 
 beforeAll(async () => {
   dataDir = await mkdtemp(join(tmpdir(), "warren-restart-"));
-  url = (await brokerUp({ dataDir })).url;
+  // Far from where other tests look for a free one while this node is down.
+  url = (await brokerUp({ dataDir, port: 21_000 + Math.floor(Math.random() * 4_000) })).url;
 });
 
 afterAll(async () => {

@@ -192,6 +192,17 @@ describe.each(transports)("a call, on %s", (transport) => {
     expect(await shop.client(w().shape).add({ a: 1, b: 1 })).toBe(2);
   });
 
+  it("with an input that no bytes stand for is refused, naming what is wrong", async () => {
+    const shop = await w().start({ services: [w().shapeService()] });
+    const cycle: Record<string, unknown> = {};
+    cycle.self = cycle;
+    for (const value of [cycle, 1n]) {
+      const fault = await faultOf(shop.client(w().shape).echo(value));
+      expect(fault.code).toBe("INVALID_INPUT");
+      expect(fault.message).toContain("cannot be encoded");
+    }
+  });
+
   it("larger than the limit is TOO_LARGE, both ways", async () => {
     const shop = await w().start({
       transport: w().connect({ maxMessageBytes: 1_000 }),

@@ -28,7 +28,7 @@ export function eventPublisher(options: EventPublisherOptions): EventPublisher {
   return {
     async emit(event, data, trail) {
       const checked = await validated(event.schema, data, "INVALID_EVENT", `The event ${event.id}`);
-      const body = encoded(codec, checked, `The event ${event.id}`, maxBytes);
+      const body = encoded(codec, checked, `The event ${event.id}`, maxBytes, "INVALID_EVENT");
       const fields: Record<string, HeaderValue> = {
         [headers.eventSpec]: "1.0",
         [headers.eventSource]: `/services/${event.service}`,

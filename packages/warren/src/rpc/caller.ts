@@ -109,7 +109,7 @@ export function caller({ transport, codec, clock, nextId, log, maxCalls, maxByte
       longestTimeoutMs,
     );
     if (!(timeoutMs > 0)) throw faults.refusedBy("TIMEOUT", plan, "no time is left");
-    const body = encoded(codec, input, plan.inputName, maxBytes);
+    const body = encoded(codec, input, plan.inputName, maxBytes, "INVALID_INPUT");
     const fields: Record<string, HeaderValue> = { [headers.deadline]: Math.round(now + timeoutMs) };
     const { to, principal, ifDown = "wait", expect = Number.POSITIVE_INFINITY } = options;
     leaveTrail(fields, principal === undefined ? trail : { ...trail, principal });

@@ -13,6 +13,8 @@ export interface CallPlan {
   readonly timeoutMs: number;
   readonly idempotent: boolean;
   readonly inputName: string;
+  /** The same at the service, whose client has checked it: the two differ, or the schema refuses its own output. */
+  readonly arrivedName: string;
   readonly outputName: string;
 }
 
@@ -32,6 +34,7 @@ export function callPlan(method: Method): CallPlan {
     timeoutMs: spec.timeoutMs ?? defaultTimeoutMs,
     idempotent: spec.idempotent ?? false,
     inputName: `The input of ${method.id}`,
+    arrivedName: `The input of ${method.id}, as it arrived,`,
     outputName: `The output of ${method.id}`,
   };
   plans.set(method, plan);

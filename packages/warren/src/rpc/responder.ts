@@ -3,7 +3,7 @@ import { decoded, encoded } from "../codec/payload.ts";
 import { methodsOf } from "../contract/contract.ts";
 import { type Access, type ErrorSpecs, errorDetails, type Method } from "../contract/method.ts";
 import { validated } from "../contract/schema.ts";
-import { Fault, isFault } from "../fault.ts";
+import { Fault, isFault, type SystemCode, systemFaults } from "../fault.ts";
 import { type Random, randomId } from "../id.ts";
 import type { HeaderValue, Incoming } from "../message.ts";
 import { headers, names } from "../names.ts";
@@ -96,9 +96,11 @@ export function responder(options: ResponderOptions): Handle {
 
   function invoke(served: Served, message: Incoming, invocation: Invocation): unknown {
     admit(served, invocation);
-    const { input, inputName } = served.plan;
+    const { input, arrivedName } = served.plan;
     const value =
-      input === undefined ? undefined : validated(input, decoded(codec, message), "INVALID_INPUT", inputName);
+      input === undefined
+        ? undefined
+        : validated(input, decoded(codec, message), "INVALID_INPUT", arrivedName);
     if (value instanceof Promise)
       return value.then((checked) => running.run(served.handler, checked, invocation));
     return running.run(served.handler, value, invocation);
@@ -110,9 +112,9 @@ export function responder(options: ResponderOptions): Handle {
     try {
       const checked = validated(plan.output, output, "INVALID_OUTPUT", plan.outputName);
       if (!(checked instanceof Promise))
-        return reply(message, encoded(codec, checked, plan.outputName, maxBytes));
+        return reply(message, encoded(codec, checked, plan.outputName, maxBytes, "INVALID_OUTPUT"));
       return checked
-        .then((value) => reply(message, encoded(codec, value, plan.outputName, maxBytes)))
+        .then((value) => reply(message, encoded(codec, value, plan.outputName, maxBytes, "INVALID_OUTPUT")))
         .catch((error) => failed(served, message, error));
     } catch (error) {
       return failed(served, message, error);
@@ -125,7 +127,12 @@ export function responder(options: ResponderOptions): Handle {
       if (error.code === "BAD_MESSAGE") return refuse(message, error, "undecodable");
       if (error.code === "STOPPED" && error.from === undefined) return interrupted(served.plan, message);
       if (Object.hasOwn(served.errors, error.code)) return answerDeclared(served, message, error);
-      if (isForCaller(error)) return answerRaised(served.plan, message, error);
+      if (isForCaller(error)) {
+        // The caller is told as much; whoever runs this service has to know which dependency it was.
+        if (systemFaults[error.code as SystemCode].retryable)
+          scope.log.warn({ method: served.plan.id, err: error }, "a method could not be carried out");
+        return answerRaised(served.plan, message, error);
+      }
     }
     return answerFault(message, internal(served.plan, message, error));
   }
@@ -191,7 +198,7 @@ export function responder(options: ResponderOptions): Handle {
     try {
       return reply(
         message,
-        encoded(codec, plainFault(fault), `Fault ${fault.code} of ${plan.id}`, maxBytes),
+        encoded(codec, plainFault(fault), `Fault ${fault.code} of ${plan.id}`, maxBytes, "INVALID_OUTPUT"),
         fault.code,
       );
     } catch (error) {
