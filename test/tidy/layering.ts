@@ -5,7 +5,14 @@ import { importsOf } from "./syntax.ts";
 const src = "packages/warren/src/";
 
 /** Files beside index.ts that put the features together. Every other file there is vocabulary. */
-const composition = new Set(["app.ts", "application.ts", "from-env.ts", "index.ts", "instance.ts"]);
+const composition = new Set([
+  "app.ts",
+  "application.ts",
+  "from-env.ts",
+  "run-until-signal.ts",
+  "index.ts",
+  "instance.ts",
+]);
 const folders: Record<string, Layer> = {
   contract: "vocabulary",
   codec: "vocabulary",
