@@ -1,3 +1,4 @@
+import { spawnSync } from "node:child_process";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join, relative, sep } from "node:path";
 
@@ -22,6 +23,16 @@ export function filesEndingIn(...endings: string[]): SourceFile[] {
 export function isInRepository(path: string): boolean {
   const full = join(top, path);
   return !relative(top, full).startsWith("..") && existsSync(full);
+}
+
+/**
+ * Whether Git ignores this file or folder, which then is there after a build, say, and not before. Without Git, and outside
+ * of a repository, nothing is ignored.
+ */
+export function isIgnored(path: string): boolean {
+  // A rule for a folder needs the slash where the folder is not there to be looked at.
+  const names = [path, `${path.replace(/\/$/, "")}/`];
+  return spawnSync("git", ["check-ignore", "--quiet", "--", ...names], { cwd: top }).status === 0;
 }
 
 export function readJson<T>(path: string): T {
