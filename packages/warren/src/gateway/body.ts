@@ -1,5 +1,6 @@
 import formbody from "@fastify/formbody";
 import type { FastifyInstance } from "fastify";
+import secureJsonParse from "secure-json-parse";
 import { json } from "../index.ts";
 import { edgeFault } from "./edge-fault.ts";
 
@@ -45,18 +46,29 @@ function parse(bytes: Buffer): unknown {
   try {
     return json.decode(bytes);
   } catch (cause) {
+    if (cause instanceof Error && /forbidden prototype/i.test(cause.message)) throw refusedKey(bytes, cause);
     // The parser's own words quote the body, which may hold a password.
-    throw badJson(
-      cause instanceof Error && /forbidden prototype/i.test(cause.message)
-        ? 'it has a key "__proto__"'
-        : "it cannot be parsed",
-      cause,
-    );
+    throw badJson("it cannot be parsed", cause);
   }
 }
 
+/** Says which of the two keys it was: whoever sent it has to find it. */
+function refusedKey(bytes: Buffer, cause: unknown): Error {
+  let key = 'a key "__proto__"';
+  try {
+    secureJsonParse.parse(bytes.toString("utf8"), undefined, { protoAction: "ignore" });
+  } catch {
+    key = 'a key "constructor" that holds "prototype"';
+  }
+  return badRequest(`The body has ${key}. That is refused wherever it stands: leave it out.`, cause);
+}
+
 function badJson(why: string, cause: unknown): Error {
-  const fault = edgeFault("BAD_REQUEST", `The body is not valid JSON: ${why}.`);
+  return badRequest(`The body is not valid JSON: ${why}.`, cause);
+}
+
+function badRequest(message: string, cause: unknown): Error {
+  const fault = edgeFault("BAD_REQUEST", message);
   fault.cause = cause;
   return fault;
 }

@@ -13,6 +13,7 @@ import {
 import { checkAccessPossible } from "./access.ts";
 import { tokenVerifier, type Verify } from "./auth.ts";
 import type { GatewayOptions } from "./options.ts";
+import { inOwnWords } from "./own-words.ts";
 import { declaredStatus, type Problem, problemOf } from "./problem.ts";
 import { type Sessions, sessions } from "./session.ts";
 
@@ -67,7 +68,7 @@ export function edge(app: App, options: GatewayOptions): Edge {
     },
     problem(error, request, method, invalidStatus) {
       const newErrorId = (): string => randomId(systemRandom, 12);
-      const problem = problemOf(error, {
+      const problem = problemOf(inOwnWords(error, request), {
         requestId: request.id,
         method,
         statusOf: (code) => statuses.get(code),
