@@ -166,9 +166,8 @@ describe("the reference page", () => {
     expect(page.headers["content-security-policy"]).toMatch(
       /default-src 'none'; script-src 'self';.*connect-src 'self'/,
     );
-    expect((await edge.server.inject("/docs/json")).json()).toEqual(
-      (await edge.server.inject("/openapi.json")).json(),
-    );
+    const { body: script } = await edge.server.inject("/docs/static/swagger-initializer.js");
+    expect(script, "which document the page shows").toMatch(/"?urls"?: ?\[.*"\/openapi\.json"/);
   });
 
   test("works under a prefix", async () => {

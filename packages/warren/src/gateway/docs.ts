@@ -53,6 +53,8 @@ async function addPage(
       displayRequestDuration: true,
       defaultModelsExpandDepth: 0,
       tryItOutEnabled: true,
+      // The page shows where it has the document from: the one address that is also told elsewhere.
+      urls: [{ name: title, url: `${instance.prefix}/openapi.json` }],
     },
   });
 }
