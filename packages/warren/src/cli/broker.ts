@@ -22,10 +22,10 @@ export function brokerCommand(): Command {
       "after",
       `
 It is for this machine only: it listens on 127.0.0.1, user "guest", password "guest". It keeps running until
-"warren broker down". An installed RabbitMQ is used; where there is none, Debian's package is installed (as
-root), else docker runs the official image. No other broker on the machine is touched.
+"npx warren broker down". An installed RabbitMQ is used; where there is none, Debian's package is installed
+(as root), else docker runs the official image. No other broker on the machine is touched.
 
-  eval "$(warren broker up --quiet)"     starts it and sets AMQP_URL in this shell`,
+  eval "$(npx warren broker up --quiet)"     starts it and sets AMQP_URL in this shell`,
     )
     .action(up);
 
@@ -61,7 +61,7 @@ async function up(options: { port?: number; data: string; quiet?: boolean }): Pr
   const asked = options.port === undefined || broker.url.endsWith(`:${options.port}`);
   if (!asked)
     throw new Error(
-      `It runs already, on ${broker.url}, not on port ${options.port}. Stop it first: warren broker down`,
+      `It runs already, on ${broker.url}, not on port ${options.port}. Stop it first: npx warren broker down`,
     );
   const folder = relative(process.cwd(), broker.dataDir) || ".";
   say(
@@ -82,7 +82,7 @@ async function down(options: { data: string; discard?: boolean }): Promise<void>
 async function status(options: { data: string }): Promise<void> {
   const found = await brokerStatus(options.data);
   if (found.state === "stopped") {
-    console.log(`not running\n  data     ${found.dataDir}\nStart it with: warren broker up`);
+    console.log(`not running\n  data     ${found.dataDir}\nStart it with: npx warren broker up`);
   } else {
     const version = found.state === "running" ? `\n  version  RabbitMQ ${found.version}` : "";
     const heading = found.state === "running" ? "running" : "not answering";

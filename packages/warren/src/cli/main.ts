@@ -6,11 +6,20 @@ import { brokerCommand } from "./broker.ts";
 // By its name: sources and published files lie at different depths below their package.json.
 const { version } = createRequire(import.meta.url)("warren/package.json") as { version: string };
 
-const program = new Command("warren")
+// Named as it is typed where it is installed in a project: help and complaints can be copied.
+const program = new Command("npx warren")
   .description("Typed contracts, calls and events over RabbitMQ that are not lost.")
   .version(version)
-  .showHelpAfterError('(see "warren --help")')
-  .addCommand(brokerCommand());
+  .showHelpAfterError('(see "npx warren --help")')
+  .addCommand(brokerCommand())
+  .addHelpText(
+    "after",
+    `
+Examples:
+  npx warren broker up        start a private RabbitMQ for this folder, and print its AMQP_URL
+  npx warren broker status    say whether it runs, and where
+  npx warren broker down      stop it; its data stays`,
+  );
 
 try {
   await program.parseAsync();
