@@ -34,8 +34,12 @@ function parse(args: readonly string[]): { name: string; options: BenchOptions }
   return { name, options };
 }
 
-const parsed = parse(process.argv.slice(2));
+const args = process.argv.slice(2);
+const parsed = parse(args);
 if (parsed === undefined) {
+  const [name] = args;
+  if (name !== undefined && !name.startsWith("-") && !Object.hasOwn(cases, name))
+    process.stderr.write(`unknown case "${name}"\n\n`);
   process.stderr.write(usage);
   process.exitCode = 2;
 } else {

@@ -3,7 +3,7 @@
 // Another folder than `dist` can be given as the argument.
 import { execFileSync } from "node:child_process";
 import { copyFile, readFile, rm, writeFile } from "node:fs/promises";
-import { resolve } from "node:path";
+import { relative, resolve } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 
 const here = new URL("./", import.meta.url);
@@ -28,6 +28,8 @@ published.exports = Object.fromEntries(
 await writeFile(new URL("package.json", dist), `${JSON.stringify(published, null, 2)}\n`);
 for (const file of ["LICENSE", "README.md"])
   await copyFile(new URL(`../../${file}`, here), new URL(file, dist));
+const where = relative(process.cwd(), fileURLToPath(dist)) || ".";
+process.stdout.write(`${manifest.name} ${manifest.version}: built in ${where}\n`);
 
 function javascript(source: string): string {
   return source.replace("./src/", "./").replace(/\.ts$/, ".js");
