@@ -1,5 +1,5 @@
 import { Fault, type SystemCode } from "../fault.ts";
-import type { Pending } from "./call-table.ts";
+import type { Pending } from "./pending.ts";
 import type { CallPlan } from "./plan.ts";
 
 // Why a call ended without an answer, in the words of the one who made it.

@@ -1,32 +1,8 @@
-import { deadlines, type Expiring } from "../deadlines.ts";
+import { deadlines } from "../deadlines.ts";
 import type { Fault } from "../fault.ts";
-import type { Headers } from "../message.ts";
 import type { Clock } from "../time.ts";
 import { cancelled } from "./call-faults.ts";
-import type { Answer } from "./client.ts";
-import type { CallPlan } from "./plan.ts";
-
-/** A call that waits for its answer, with what it takes to send it again. */
-export interface Pending extends Expiring {
-  readonly id: string;
-  readonly plan: CallPlan;
-  readonly exchange: string;
-  readonly key: string;
-  /** The one instance that shall answer. */
-  readonly to: string | undefined;
-  readonly body: Uint8Array;
-  readonly headers: Headers;
-  readonly timeoutMs: number;
-  readonly ifDown: "wait" | "fail";
-  /** The address its reply goes to; `undefined` while it is not sent. */
-  sentTo: string | undefined;
-  /** Collected so far, for a call to every instance. */
-  readonly answers: Answer<unknown, never>[] | undefined;
-  readonly expect: number;
-  readonly resolve: (value: any) => void;
-  readonly reject: (error: unknown) => void;
-  dispose?: () => void;
-}
+import type { Pending } from "./pending.ts";
 
 /** The calls that wait for an answer, by their ids. Each ends once: by `finish`, by `fail`, or by its deadline. */
 export interface CallTable {

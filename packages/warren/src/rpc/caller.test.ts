@@ -7,7 +7,7 @@ import { idSource } from "../id.ts";
 import { silent } from "../log.ts";
 import { systemClock } from "../time.ts";
 import type { Transport, TransportState } from "../transport.ts";
-import { caller } from "./caller.ts";
+import { type Caller, caller } from "./caller.ts";
 
 const { pay, look } = contract("till", { methods: { pay: rpc(), look: rpc({ idempotent: true }) } }).methods;
 
@@ -49,6 +49,20 @@ async function withLosableAddress() {
   return { transport, lose };
 }
 
+async function started(transport: Transport): Promise<Caller> {
+  const calls = caller({
+    transport,
+    codec: json,
+    clock: systemClock,
+    nextId: idSource("t"),
+    log: silent,
+    maxCalls: 10,
+    maxBytes: 1_000,
+  });
+  await calls.start();
+  return calls;
+}
+
 it("a call whose reply address is lost while sending still works is not sent again, unless idempotent", async () => {
   const { transport, lose } = await withLosableAddress();
   const seen: (string | undefined)[] = [];
@@ -71,16 +85,7 @@ it("a call whose reply address is lost while sending still works is not sent aga
     },
     { prefetch: 10 },
   );
-  const calls = caller({
-    transport,
-    codec: json,
-    clock: systemClock,
-    nextId: idSource("t"),
-    log: silent,
-    maxCalls: 10,
-    maxBytes: 1_000,
-  });
-  await calls.start();
+  const calls = await started(transport);
   const paid = calls.call(pay, undefined, {}, {});
   const looked = calls.call(look, undefined, {}, {});
   await expect.poll(() => seen).toHaveLength(2);
@@ -96,16 +101,7 @@ it("also where the new address is there at once", async () => {
   const seen: (string | undefined)[] = [];
   await transport.declare({ queues: [{ name: "till.requests", type: "classic", lifetime: "durable" }] });
   await transport.consume("till.requests", ({ type }) => (seen.push(type), "ack"), { prefetch: 10 });
-  const calls = caller({
-    transport,
-    codec: json,
-    clock: systemClock,
-    nextId: idSource("t"),
-    log: silent,
-    maxCalls: 10,
-    maxBytes: 1_000,
-  });
-  await calls.start();
+  const calls = await started(transport);
   const paid = calls.call(pay, undefined, {}, {});
   await expect.poll(() => seen).toHaveLength(1);
   lose("renewed");

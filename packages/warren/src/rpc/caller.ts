@@ -9,8 +9,9 @@ import type { Clock } from "../time.ts";
 import { leaveTrail, type Trail } from "../trail.ts";
 import type { QueueState, Replies, Transport } from "../transport.ts";
 import * as faults from "./call-faults.ts";
-import { callTable, type Pending } from "./call-table.ts";
+import { callTable } from "./call-table.ts";
 import type { Answer, CallOptions, EveryOptions } from "./client.ts";
+import type { Pending } from "./pending.ts";
 import { type CallPlan, callPlan } from "./plan.ts";
 import { settle } from "./settle.ts";
 

@@ -2,8 +2,9 @@ import type { Codec } from "../codec/codec.ts";
 import { validated } from "../contract/schema.ts";
 import { Fault, isFault } from "../fault.ts";
 import type { Incoming } from "../message.ts";
-import type { CallTable, Pending } from "./call-table.ts";
+import type { CallTable } from "./call-table.ts";
 import { faultIn } from "./fault-reply.ts";
+import type { Pending } from "./pending.ts";
 import type { CallPlan } from "./plan.ts";
 
 /** Gives a reply to the call it answers: the validated output, or the fault. */
