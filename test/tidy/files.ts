@@ -32,7 +32,7 @@ export function isInRepository(path: string): boolean {
 export function isIgnored(path: string): boolean {
   // A rule for a folder needs the slash where the folder is not there to be looked at.
   const names = [path, `${path.replace(/\/$/, "")}/`];
-  return spawnSync("git", ["check-ignore", "--quiet", "--", ...names], { cwd: top }).status === 0;
+  return spawnSync("git", ["check-ignore", "--", ...names], { cwd: top }).status === 0;
 }
 
 export function readJson<T>(path: string): T {
