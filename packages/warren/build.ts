@@ -28,8 +28,11 @@ published.exports = Object.fromEntries(
 await writeFile(new URL("package.json", dist), `${JSON.stringify(published, null, 2)}\n`);
 for (const file of ["LICENSE", "README.md"])
   await copyFile(new URL(`../../${file}`, here), new URL(file, dist));
-const where = relative(process.cwd(), fileURLToPath(dist)) || ".";
-process.stdout.write(`${manifest.name} ${manifest.version}: built in ${where}\n`);
+const made = fileURLToPath(dist);
+const where = relative("", made);
+process.stdout.write(
+  `${manifest.name} ${manifest.version}: built in ${where.startsWith("..") ? made : where}\n`,
+);
 
 function javascript(source: string): string {
   return source.replace("./src/", "./").replace(/\.ts$/, ".js");
