@@ -4,6 +4,7 @@ import { tokenSecret } from "./accounts/secret.ts";
 import { type Composition, compose, partNames } from "./compose.ts";
 import { demoUser } from "./demo.ts";
 import { hints } from "./hints.ts";
+import { itemOnSale } from "./on-sale.ts";
 import { helpText, type Settings, settingsOf } from "./settings.ts";
 import { endOnSignals } from "./signals.ts";
 
@@ -40,12 +41,16 @@ async function run({ names, host, port, dataDir, jwtSecret, logLevel, broker }: 
     }
     const url = await server.listen({ host, port });
     const { issueToken } = await import("./accounts/tokens.ts");
-    const toTry = hints(url, await issueToken(demoUser, secret));
+    const [demoToken, itemId] = await Promise.all([
+      issueToken(demoUser, secret),
+      itemOnSale(composition.app),
+    ]);
+    const toTry = hints({ url, demoToken, itemId, dataDir });
     process.stdout.write(`${names.join(", ")}: ready at ${url} on ${where}. Ctrl-C ends it.\n${toTry}\n`);
   } catch (error) {
     // Ctrl-C while it waited for the broker: that is no failure, and the end is under way.
     if (isEnding()) return;
-    process.stderr.write(`The market could not start: ${reasonOf(error, port)}\n`);
+    process.stderr.write(`The market could not start: ${reasonOf(error, host, port)}\n`);
     await composition?.stop();
     process.exit(1);
   }
@@ -69,10 +74,15 @@ async function logger(level: string): Promise<Logger> {
   return pino({ level }, pretty({ destination: 2, ...to }));
 }
 
-function reasonOf(error: unknown, port: number): string {
-  const { code, message } = error as NodeJS.ErrnoException;
+function reasonOf(error: unknown, host: string, port: number): string {
+  const { code, message, syscall } = error as NodeJS.ErrnoException;
   if (code === "EADDRINUSE") return `port ${port} is in use. Choose another: PORT=${port + 1} npm start`;
   if (code === "EACCES" && message.includes("listen"))
     return `port ${port} may not be listened on. Choose one above 1023: PORT=8080 npm start`;
+  const noSuchHost =
+    (code === "EADDRNOTAVAIL" && syscall === "listen") ||
+    (syscall === "getaddrinfo" && message.includes(host));
+  if (noSuchHost)
+    return `HOST ${host} is no address of this machine. Choose 127.0.0.1 for this machine only, or 0.0.0.0 for all: HOST=0.0.0.0 npm start`;
   return message;
 }

@@ -57,6 +57,35 @@ describe("npm start", () => {
     server.close();
   });
 
+  test.each(["192.0.2.1", "nowhere.invalid"])(
+    "says in one line that HOST %s is not this machine",
+    async (host) => {
+      await using started = program([], { ...env, HOST: host });
+      expect(await started.ended).toBe(1);
+      expect(started.said.stderr).toBe(
+        `The market could not start: HOST ${host} is no address of this machine. Choose 127.0.0.1 for this machine only, or 0.0.0.0 for all: HOST=0.0.0.0 npm start\n`,
+      );
+    },
+  );
+
+  test("names an item that can be bought, also when it starts again after a sale", async () => {
+    const again = { ...env, DATA_DIR: join(folder, "again") };
+    const printedId = async (started: Program): Promise<string> =>
+      waitFor(() => /market\/buy\/(\d+)\n/.exec(started.said.stdout)?.[1] ?? "");
+    const ids: string[] = [];
+    for (let run = 0; run < 2; run++) {
+      await using started = program([], again);
+      const url = await started.ready();
+      const id = await printedId(started);
+      ids.push(id);
+      expect((await http("POST", `${url}/market/buy/${id}`)).body).toEqual({ ok: true });
+      started.signal("SIGTERM");
+      expect(await started.ended).toBe(0);
+    }
+    expect(ids[0]).not.toBe(ids[1]);
+    rmSync(again.DATA_DIR, { recursive: true });
+  });
+
   test("says in one line that its data folder cannot be one", async () => {
     const file = join(folder, "file");
     writeFileSync(file, "");
