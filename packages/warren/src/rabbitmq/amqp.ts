@@ -140,16 +140,6 @@ function tlsOptions({ ca, ...rest }: RabbitmqTls): ConnectionOptions {
     : { ...rest, ca: typeof ca === "string" || Buffer.isBuffer(ca) ? ca : [...ca] };
 }
 
-/** What the broker has against us, where it was reached and does not want us: trying again will not help. */
-export function refusal(error: unknown): string | undefined {
-  const text = error instanceof Error ? error.message : "";
-  // amqplib says no more than this of the broker's answer.
-  if (text.startsWith("Expected ConnectionOpenOk; got <ConnectionClose")) {
-    return "the virtual host does not exist, is not open to this user, or is full";
-  }
-  return /ACCESS.REFUSED|NOT.ALLOWED|SASL mechanism|\b(403|530)\b/.test(text) ? text : undefined;
-}
-
 function wrapConnection(model: ChannelModel, endpoint: Endpoint, settings: Settings): AmqpConnection {
   const inside = model.connection as unknown as Inside;
   const { stream } = inside;

@@ -1,8 +1,10 @@
 import { Fault } from "../fault.ts";
 import { delay } from "../time.ts";
-import { type AmqpConnection, openAmqp, refusal } from "./amqp.ts";
+import { type AmqpConnection, openAmqp } from "./amqp.ts";
 import { backoffMs } from "./backoff.ts";
 import type { Endpoint, Settings } from "./options.ts";
+import type { OutageLog } from "./outage.ts";
+import { reasonOf, refusal } from "./refusal.ts";
 
 /** A connection that comes back: one of the brokers, whichever answers, until it is stopped. */
 export interface Link {
@@ -16,7 +18,7 @@ export interface Link {
   hurry(): void;
   /**
    * Waits for a connection, starting where necessary.
-   * @throws Fault UNAVAILABLE naming the broker and its last error; at once where it refused the first login
+   * @throws Fault UNAVAILABLE naming the broker and its last error; at once where the first attempt was refused
    */
   ready(): Promise<AmqpConnection>;
   stop(waitMs: number): Promise<void>;
@@ -29,7 +31,7 @@ export interface LinkHooks {
   changed(): void;
   /** Something besides the callers of `ready` waits for a first connection. */
   wanted(): boolean;
-  /** The very first login was refused: the link is idle again. */
+  /** The very first connection was refused, by login or by TLS: the link is idle again. */
   refused(fault: Fault): void;
 }
 
@@ -38,8 +40,8 @@ interface Waiter {
   reject(fault: Fault): void;
 }
 
-export function link(settings: Settings, purpose: string, hooks: LinkHooks): Link {
-  const { clock, log, random, endpoints } = settings;
+export function link(settings: Settings, purpose: string, outage: OutageLog, hooks: LinkHooks): Link {
+  const { clock, random, endpoints } = settings;
   const waiters = new Set<Waiter>();
   const stopping = new AbortController();
   let pause = new AbortController();
@@ -65,10 +67,11 @@ export function link(settings: Settings, purpose: string, hooks: LinkHooks): Lin
       try {
         live = await openAmqp(endpoint, settings, purpose);
       } catch (error) {
-        const words = everConnected ? undefined : refusal(error);
-        if (words !== undefined) return refused(endpoint, words, error);
-        setReason(`${endpoint.label}: ${(error as Error).message || String(error)}`);
-        log.warn({ broker: endpoint.label, purpose, attempt, err: error }, "cannot connect to RabbitMQ");
+        const text = everConnected ? undefined : refusal(endpoint, error);
+        if (text !== undefined) return refused(endpoint, text);
+        const why = reasonOf(error);
+        setReason(`${endpoint.label}: ${why}`);
+        if (!stopping.signal.aborted) outage.down(purpose, endpoint.label, "cannot connect to RabbitMQ", why);
       }
       if (live) {
         await use(live);
@@ -92,27 +95,27 @@ export function link(settings: Settings, purpose: string, hooks: LinkHooks): Lin
     try {
       await hooks.setUp(opened);
       if (opened.open) {
-        log.info({ broker: label, purpose }, "connected to RabbitMQ");
+        outage.up(purpose, label);
         connection = opened;
         for (const waiter of waiters) waiter.resolve(opened);
         waiters.clear();
         hooks.changed();
       }
     } catch (error) {
-      log.warn({ broker: label, purpose, err: error }, "cannot use the connection to RabbitMQ");
+      // Where the connection broke, this is what came of it, and the cause follows below.
+      if (opened.open) outage.down(purpose, label, "cannot use the connection to RabbitMQ", reasonOf(error));
       await opened.close(1_000);
     }
-    const why = await opened.closed;
+    const why = reasonOf(await opened.closed);
     connection = undefined;
     setReason(`connection to ${label} lost: ${why}`);
-    if (!stopping.signal.aborted)
-      log.warn({ broker: label, purpose, reason: why }, "lost the connection to RabbitMQ");
+    if (!stopping.signal.aborted) outage.down(purpose, label, "lost the connection to RabbitMQ", why);
   }
 
-  function refused(endpoint: Endpoint, words: string, error: unknown): void {
-    const text = `RabbitMQ at ${endpoint.label} refused the login; check user name, password and virtual host in the URL. It said: ${words}`;
-    const fault = new Fault("UNAVAILABLE", { broker: endpoint.label }, { message: text, cause: error });
-    log.error({ broker: endpoint.label, purpose, err: error }, "RabbitMQ refused the login");
+  /** Without a cause: the text quotes it, and a printed fault would show the stack and the whole certificate with it. */
+  function refused(endpoint: Endpoint, text: string): void {
+    const fault = new Fault("UNAVAILABLE", { broker: endpoint.label }, { message: text });
+    outage.refused(purpose, endpoint.label, text);
     for (const waiter of waiters) waiter.reject(fault);
     waiters.clear();
     setReason(text);

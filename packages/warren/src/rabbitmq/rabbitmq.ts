@@ -5,6 +5,7 @@ import type { AmqpConnection, AmqpError } from "./amqp.ts";
 import { type QueueConsumer, queueConsumer } from "./consumer.ts";
 import { link, stopped } from "./link.ts";
 import { type RabbitmqOptions, readOptions } from "./options.ts";
+import { outageLog } from "./outage.ts";
 import { publisher } from "./publisher.ts";
 import { type ReplyAddress, replyAddress } from "./replies.ts";
 import { sender } from "./sender.ts";
@@ -26,7 +27,8 @@ export function rabbitmq(options: string | RabbitmqOptions): Transport {
   let blocked: string | undefined;
   let closing: Promise<void> | undefined;
 
-  const consuming = link(settings, "consume", {
+  const outage = outageLog(settings, ["consume", "publish"]);
+  const consuming = link(settings, "consume", outage, {
     async setUp(connection) {
       publishing.hurry();
       await topology.again(connection);
@@ -38,7 +40,7 @@ export function rabbitmq(options: string | RabbitmqOptions): Transport {
     refused: () => {},
   });
 
-  const publishing = link(settings, "publish", {
+  const publishing = link(settings, "publish", outage, {
     async setUp(connection) {
       consuming.hurry();
       blocked = undefined;
