@@ -5,7 +5,9 @@ import { wholeNumber } from "./whole-number.ts";
 export interface RunOptions {
   /** Runs before the app stops: for what sends work to it, such as an HTTP server that is to be closed. */
   readonly first?: () => unknown;
-  /** How long `first` and the app's own stop may take together, in milliseconds. @default 30_000 */
+  /** Runs when the app has stopped: for what its services used, such as a database. */
+  readonly last?: () => unknown;
+  /** How long all of it may take together, in milliseconds. @default 30_000 */
   readonly limitMs?: number;
 }
 
@@ -19,7 +21,8 @@ const longWaitMs = 2 ** 31 - 1;
 /**
  * Keeps the process running until SIGTERM or Ctrl-C, then stops the app as `App.stop` promises and ends the process:
  * with code 0, or with 1 where stopping failed or took longer than `limitMs`. A second Ctrl-C ends it at once.
- * Call it once, after `start`, as the last line of a program. Never resolves.
+ * Call it once; as the last line of a program, or before `start` where a signal shall end the waiting for a broker too.
+ * Never resolves.
  * @throws TypeError for a `limitMs` that is none
  */
 export function runUntilSignal(app: App, options: RunOptions = {}): Promise<never> {
@@ -48,6 +51,7 @@ export function runUntilSignal(app: App, options: RunOptions = {}): Promise<neve
     try {
       await options.first?.();
       await app.stop();
+      await options.last?.();
       process.exit(0);
     } catch (error) {
       log.error({ err: error }, "stopping failed");

@@ -17,12 +17,15 @@ async function run(how: string, signal: NodeJS.Signals): Promise<{ said: string[
 }
 
 it.each(["SIGTERM", "SIGINT"] as const)("lives until %s, and ends with code 0", async (signal) => {
-  expect(await run("idle", signal)).toEqual({ said: ["ready", "first"], code: 0 });
+  expect(await run("idle", signal)).toEqual({
+    said: ["ready", "first", "last, the app is stopped"],
+    code: 0,
+  });
 });
 
 it("finishes what runs before it ends", async () => {
   const { said, code } = await run("busy", "SIGTERM");
-  expect(said.slice(-2)).toEqual(["first", "finished"]);
+  expect(said.slice(-3)).toEqual(["first", "finished", "last, the app is stopped"]);
   expect(code).toBe(0);
 });
 
