@@ -19,7 +19,7 @@ export interface AppOptions {
   readonly contracts?: readonly AnyContract[];
   /** Around every handler of every service. */
   readonly use?: readonly Middleware[];
-  /** Around every call this process makes. */
+  /** Around each call this process makes, except those to every instance. */
   readonly outgoing?: readonly CallMiddleware[];
   /** @default pino to standard output */
   readonly log?: Logger;

@@ -53,7 +53,7 @@ export const systemFaults = {
     status: 503,
     retryable: true,
     meaning:
-      "The service cannot be reached: nobody ever started it, the broker is away, or nobody listens and the caller did not want to wait. It did not run.",
+      "The service cannot be reached: nobody ever started it, the broker is away, or nobody listens and the caller did not want to wait. It did not run; with `from`, that service ran and could not reach one of its own.",
   },
   UNKNOWN_OUTCOME: {
     status: 502,
