@@ -119,7 +119,7 @@ describe("what goes out", () => {
     return await edge.server.inject({ method: "POST", url: "/items", payload });
   };
 
-  test("status, headers and body are filled from the output; a header without a value is left out", async () => {
+  test("§1.3 row 9: status, headers and body are filled from the output; a header without a value is left out", async () => {
     const { statusCode, headers, body } = await add({ name: "lamp", tag: '"v1"' });
     expect([statusCode, headers.location, headers.etag, headers["x-name"], headers.link]).toEqual([
       201,
