@@ -329,6 +329,8 @@ describe.each(transports)("stopping, on %s", (transport) => {
     const stuck = service(mail, {
       uses: { shop },
       methods: {},
+      // The only try it has: an interruption is none.
+      retry: { attempts: 1 },
       on: { "events-shop.sold": () => (entered.put(true), new Promise(() => {})) },
     });
     const stopping = await start(stuck);

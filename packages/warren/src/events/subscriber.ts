@@ -84,8 +84,10 @@ export function subscriber(options: SubscriberOptions): Handle {
     await running.run(listener.handler, event, invocation);
   }
 
-  function failed(listener: Listener, message: Incoming, error: unknown): Promise<Disposition> {
+  function failed(listener: Listener, message: Incoming, error: unknown): Disposition | Promise<Disposition> {
     if (isFault(error) && error.from === undefined) {
+      // This process ends with the event in hand: that is no failure of the event, and may not be its last try.
+      if (error.code === "STOPPED") return "requeue";
       if (error.code === "BAD_MESSAGE") return bury(message, "undecodable", error);
       if (error.code === "INVALID_EVENT") return bury(message, "invalid", error);
     }
