@@ -6,6 +6,7 @@ export default defineConfig({
       "packages/*/{src,test}/**/*.test.ts",
       "examples/*/{src,test}/**/*.test.ts",
       "bench/src/**/*.test.ts",
+      "faults/src/**/*.test.ts",
       "test/**/*.test.ts",
     ],
     globalSetup: ["test/rabbitmq.setup.ts"],

@@ -3,7 +3,7 @@ import type { SourceFile } from "./files.ts";
 
 type Exists = (path: string) => boolean;
 
-const repositoryPath = /^(packages|examples|bench|docs|test|deploy|\.ci)\/[\w./@-]+$/;
+const repositoryPath = /^(packages|examples|bench|faults|docs|test|deploy|\.ci)\/[\w./@-]+$/;
 const rootFile = /^([A-Z]+\.md|LICENSE|package\.json|tsconfig\.json|biome\.json|[\w.]+\.config\.ts)$/;
 
 /** A path in backticks is a promise that it is there. */

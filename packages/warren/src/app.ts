@@ -17,7 +17,7 @@ import type { MakeCall } from "./rpc/outgoing.ts";
 import type { InvocationScope } from "./service/invocation.ts";
 import { running } from "./service/running.ts";
 import type { Service } from "./service/service.ts";
-import { serviceTopology, sharedExchanges } from "./service/topology.ts";
+import { serviceTopology, sharedTopology } from "./service/topology.ts";
 import { delay, systemClock } from "./time.ts";
 import type { Trail } from "./trail.ts";
 import type { Consumer, Topology } from "./transport.ts";
@@ -184,9 +184,9 @@ function knownContracts({ services = [], contracts = [] }: AppOptions): readonly
 }
 
 function topologyOf(services: readonly Service[], instance: string): Topology {
-  const all = services.map((service) => serviceTopology(service, instance));
+  const all = [sharedTopology, ...services.map((service) => serviceTopology(service, instance))];
   return {
-    exchanges: sharedExchanges,
+    exchanges: all.flatMap(({ exchanges = [] }) => exchanges),
     queues: all.flatMap(({ queues = [] }) => queues),
     bindings: all.flatMap(({ bindings = [] }) => bindings),
   };

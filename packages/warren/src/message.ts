@@ -39,4 +39,6 @@ export interface Incoming extends Properties {
   readonly persistent: boolean;
   /** It may have been delivered before: the consumer that had it is gone, or gave it back. */
   readonly redelivered: boolean;
+  /** How often it came back undone: given back, or its consumer gone. 0 where the queue does not count, as classic ones do not. */
+  readonly returns: number;
 }

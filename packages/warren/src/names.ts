@@ -10,6 +10,10 @@ export const names = {
   instanceEvents: (service: string, instance: string): string => `${service}.events.${instance}`,
   /** An event that a process hears beside its services; `id` begins with its instance. */
   listener: (id: string): string => `warren.events.${id}`,
+  /** Events whose reactions run in order; one instance of the service has them all. */
+  orderedEvents: (service: string): string => `${service}.events.ordered`,
+  /** Events that were in hand each time a process died, to be run alone. */
+  quarantine: (service: string): string => `${service}.quarantine`,
   /** Messages that a service gave up on. */
   dead: (service: string): string => `${service}.dead`,
   /** Messages that wait `delayMs` before they are tried again: an exchange and its queue. */
@@ -22,6 +26,10 @@ export const names = {
   deliverExchange: "warren.deliver",
   /** Fanout exchange and queue of delayed messages whose queue is gone when they come home. */
   unrouted: "warren.unrouted",
+  /** Fanout exchange and queue of events that nobody subscribes to: the latest, for a day. */
+  unheard: "warren.unheard",
+  /** Queue with one message per service that ever started: what tools look up, as AMQP lists no queues. */
+  services: "warren.services",
 } as const;
 
 /** Headers of Warren's messages, all optional, all readable. */
@@ -34,15 +42,23 @@ export const headers = {
   principal: "warren-principal",
   /** The code of a fault, on a reply whose body is the fault. */
   fault: "warren-fault",
-  /** Which try this is, from the second on. */
+  /** Which try this is, from the second on; on a dead letter how many there were. */
   attempt: "warren-attempt",
-  /** On a dead letter: why it was given up (`failed`, `undecodable`, `unknown`, `invalid`), and the error's text. */
+  /** When the first try failed (ISO 8601). */
+  firstFailedAt: "warren-first-failed-at",
+  /** On a dead letter: why it was given up (`failed`, `undecodable`, `unknown`, `invalid`, `crashed`), the error's text, and its stack. */
   reason: "warren-reason",
   error: "warren-error",
-  /** On a dead letter: the queue it came from, the instance that gave it up, and when (ISO 8601). */
+  stack: "warren-stack",
+  /** On a dead letter: the queue it came from, and when it was given up (ISO 8601). */
   queue: "warren-queue",
-  instance: "warren-instance",
   failedAt: "warren-failed-at",
+  /** On a dead letter: who gave it up. The version is what the app was told. */
+  service: "warren-service",
+  version: "warren-version",
+  instance: "warren-instance",
+  /** How often it was replayed after it had been a dead letter. */
+  replayed: "warren-replayed",
   /** CloudEvents 1.0 attributes that AMQP has no property for. */
   eventSource: "cloudEvents_source",
   eventSpec: "cloudEvents_specversion",

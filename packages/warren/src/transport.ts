@@ -133,6 +133,10 @@ export interface Queue {
    * dead letter. Without one, a message that kills its consumers does so for ever.
    */
   readonly deliveryLimit?: number;
+  /** How many messages may be ready in it; beyond, the oldest is dropped. */
+  readonly maxMessages?: number;
+  /** Only one of its consumers gets messages; when that one is gone, another does. What keeps an order over all instances. */
+  readonly singleActive?: boolean;
 }
 
 export interface Binding {

@@ -73,6 +73,9 @@ export class LiveQueue {
     if (ttlMs === 0) message.expiresAt = this.#ready.length < this.#free() ? atOnce : this.#host.clock.now();
     else message.expiresAt = ttlMs === undefined ? never : this.#host.clock.now() + ttlMs;
     this.#ready.push(message);
+    const { maxMessages } = this.definition;
+    if (maxMessages !== undefined && this.#ready.length > maxMessages)
+      this.#host.release(this.#ready.shift()!);
     this.#host.schedule(this);
   }
 
@@ -95,7 +98,7 @@ export class LiveQueue {
       this.#host.bury(this, message, "delivery_limit");
       return;
     }
-    message.message = { ...message.message, redelivered: true };
+    message.message = { ...message.message, redelivered: true, returns: this.#countOf(message) };
     if (message.expiresAt === atOnce) message.expiresAt = this.#host.clock.now();
     // Only messages that were given back as well can stand before it, so this moves a prefetch's worth at most.
     const before: Stored[] = [];
@@ -146,6 +149,11 @@ export class LiveQueue {
     this.sleep();
     this.#takers.length = 0;
     for (let head = this.#ready.shift(); head; head = this.#ready.shift()) this.#host.release(head);
+  }
+
+  /** Only quorum queues count, as on RabbitMQ. */
+  #countOf(message: Stored): number {
+    return this.definition.type === "quorum" ? message.returned : 0;
   }
 
   #free(): number {

@@ -49,6 +49,7 @@ export function received(message: Outgoing | Incoming): Incoming {
     body: Buffer.from(message.body),
     persistent: message.persistent,
     redelivered: false,
+    returns: 0,
     contentType: message.contentType,
     type: message.type,
     messageId: message.messageId,

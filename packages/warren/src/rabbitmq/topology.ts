@@ -102,8 +102,11 @@ function bindingStep({ queue, exchange, key }: Binding): Step {
 }
 
 /** The type is explicit: a virtual host may have another default. */
-function queueArguments({ type, deadLetter, messageTtlMs, deliveryLimit }: Queue): Record<string, unknown> {
+function queueArguments(queue: Queue): Record<string, unknown> {
+  const { type, deadLetter, messageTtlMs, deliveryLimit } = queue;
   const args: Record<string, unknown> = { "x-queue-type": type };
+  if (queue.singleActive) args["x-single-active-consumer"] = true;
+  if (queue.maxMessages !== undefined) args["x-max-length"] = queue.maxMessages;
   if (messageTtlMs !== undefined) args["x-message-ttl"] = messageTtlMs;
   if (deliveryLimit !== undefined && type === "quorum") args["x-delivery-limit"] = deliveryLimit;
   if (!deadLetter) return args;

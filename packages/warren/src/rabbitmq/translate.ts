@@ -10,6 +10,7 @@ export function incoming(raw: RawMessage): Incoming {
     body: raw.content,
     persistent: properties.deliveryMode === 2,
     redelivered: fields.redelivered,
+    returns: returnsOf(properties.headers),
     contentType: properties.contentType,
     type: properties.type,
     messageId: properties.messageId,
@@ -20,6 +21,12 @@ export function incoming(raw: RawMessage): Incoming {
     timestampSeconds: properties.timestamp,
     headers: properties.headers === undefined ? undefined : plain(properties.headers),
   };
+}
+
+/** RabbitMQ 3.10 says 0 on the first delivery, later versions nothing. */
+function returnsOf(headers: Record<string, unknown> | undefined): number {
+  const count = headers?.["x-delivery-count"];
+  return typeof count === "number" ? count : 0;
 }
 
 function milliseconds(text: string): number | undefined {

@@ -15,7 +15,7 @@ export const deliverExchange: Exchange = {
  * For queues that people look into: a look is a delivery that comes back. RabbitMQ 4 drops a message after 20 of them
  * where nothing is said, and 3.10 refuses to be told "never".
  */
-const looksAllowed = 1_000_000;
+export const looksAllowed = 1_000_000;
 
 /** Where a service's dead letters are kept until somebody decides. */
 export function deadQueue(service: string): Queue {

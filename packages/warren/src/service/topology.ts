@@ -1,6 +1,6 @@
 import { names } from "../names.ts";
-import { deadQueue, deliverExchange } from "../retry/topology.ts";
-import type { Binding, Exchange, Queue, Topology } from "../transport.ts";
+import { deadQueue, deliverExchange, looksAllowed } from "../retry/topology.ts";
+import type { Binding, Queue, Topology } from "../transport.ts";
 import type { ReactionOptions, Service } from "./service.ts";
 
 /** The event ids a service listens to, by where they go. */
@@ -50,24 +50,42 @@ export function serviceTopology(service: Service, instance: string): Topology {
     queues.push({ name: queue, type: "classic", lifetime: "connection" });
     bindings.push(...eventBindings(queue, everyInstance));
   }
-  return { exchanges: sharedExchanges, queues, bindings };
+  return { queues, bindings };
 }
 
 /** What a process needs that only hears events. */
 export function listenerTopology(queue: string, eventId: string): Topology {
   return {
-    exchanges: sharedExchanges,
+    exchanges: sharedTopology.exchanges ?? [],
     queues: [{ name: queue, type: "classic", lifetime: "consumer" }],
     bindings: [{ queue, exchange: names.eventExchange, key: eventId }],
   };
 }
 
-/** Every app declares them: a call or an event must not fail since no service ever started. */
-export const sharedExchanges: readonly Exchange[] = [
-  { name: names.eventExchange, type: "topic" },
-  { name: names.instanceExchange, type: "direct" },
-  deliverExchange,
-];
+/**
+ * Every app declares it: a call or an event must not fail since no service ever started. What no queue takes from the
+ * exchange of events is kept for a day, the latest of it: a subscriber that starts for the first time, or a binding that
+ * somebody removed, can be made up for.
+ */
+export const sharedTopology: Topology = {
+  exchanges: [
+    { name: names.unheard, type: "fanout" },
+    { name: names.eventExchange, type: "topic", alternate: names.unheard },
+    { name: names.instanceExchange, type: "direct" },
+    deliverExchange,
+  ],
+  queues: [
+    {
+      name: names.unheard,
+      type: "quorum",
+      lifetime: "durable",
+      deliveryLimit: looksAllowed,
+      maxMessages: 10_000,
+      messageTtlMs: 86_400_000,
+    },
+  ],
+  bindings: [{ queue: names.unheard, exchange: names.unheard, key: "" }],
+};
 
 function eventBindings(queue: string, ids: readonly string[]): Binding[] {
   return [
