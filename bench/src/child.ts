@@ -9,6 +9,8 @@ import { createInterface } from "node:readline";
 export interface Child {
   /** The next line it says. Rejects when the process ends first. */
   next<T>(): Promise<T>;
+  /** Says something to it, which it gets by `heard`. */
+  tell(value: object): void;
   stop(): Promise<void>;
   readonly pid: number;
 }
@@ -23,7 +25,7 @@ process.once("exit", () => rmSync(cache, { recursive: true, force: true }));
 export function child(file: URL, args: object, env: NodeJS.ProcessEnv = {}): Child {
   const process_ = spawn(process.execPath, ["--conditions=built", file.pathname, JSON.stringify(args)], {
     env: { ...process.env, ...env, NODE_COMPILE_CACHE: cache },
-    stdio: ["ignore", "pipe", "inherit"],
+    stdio: ["pipe", "pipe", "inherit"],
   });
   const ended = new Promise<number | null>((resolve) => process_.once("exit", resolve));
   const lines = createInterface({ input: process_.stdout })[Symbol.asyncIterator]();
@@ -37,6 +39,7 @@ export function child(file: URL, args: object, env: NodeJS.ProcessEnv = {}): Chi
         );
       return JSON.parse(value);
     },
+    tell: (value) => void process_.stdin.write(`${JSON.stringify(value)}\n`),
     stop: () => stop(process_, ended),
   };
 }
@@ -49,6 +52,12 @@ async function stop(process_: ChildProcess, ended: Promise<unknown>): Promise<vo
 /** For use in a child: what its parent passed, and how it answers. */
 export function argument<T>(): T {
   return JSON.parse(process.argv[2] ?? "{}") as T;
+}
+
+/** For use in a child: what its parent tells it while it runs. To be asked for once. */
+export async function heard<T>(): Promise<T> {
+  for await (const line of createInterface({ input: process.stdin })) return JSON.parse(line) as T;
+  throw new Error("The benchmark ended before it told this process what to do.");
 }
 
 export function say(value: unknown): void {

@@ -1,4 +1,5 @@
 import { embeddedCase } from "./embedded/case.ts";
+import { eventsCase } from "./events/case.ts";
 import type { BenchOptions } from "./options.ts";
 import { rpcCase } from "./rpc/case.ts";
 
@@ -8,6 +9,8 @@ Cases
   rpc        Warren's call on RabbitMQ against the same written on bare amqplib: 100 in flight, and one at a time.
              Also the memory of a started service.
   embedded   Warren's call within one process, on the embedded transport.
+  events     Durable events, confirmed and consumed, on RabbitMQ against the same written on bare amqplib: 100 and
+             1,000 in flight, and one at a time.
 
 Options
   --seconds  how long each measurement lasts, after a warm-up   (default 5)
@@ -18,6 +21,7 @@ Options
 const cases: Readonly<Record<string, (options: BenchOptions) => Promise<void>>> = {
   rpc: rpcCase,
   embedded: embeddedCase,
+  events: eventsCase,
 };
 
 function parse(args: readonly string[]): { name: string; options: BenchOptions } | undefined {

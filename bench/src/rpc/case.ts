@@ -1,18 +1,17 @@
 import { child } from "../child.ts";
-import { type Measured, median } from "../load.ts";
+import type { Measured } from "../load.ts";
 import { withRabbit } from "../node.ts";
 import type { BenchOptions } from "../options.ts";
 import { machine, type Row, table } from "../report.ts";
+import { compared, inTurn, type Runs, type Side, sides } from "../sides.ts";
 
-const sides = ["warren", "twin"] as const;
-type Side = (typeof sides)[number];
 const warmupMs = 2_000;
 
 interface Run extends Measured {
   readonly rssBytes: number;
 }
 
-/** Service and caller as processes of their own, Warren and its twin in turn, so that both see the same weather. */
+/** Service and caller as processes of their own, Warren and its twin in turn. */
 export async function rpcCase({ seconds, rounds, json }: BenchOptions): Promise<void> {
   await withRabbit(async (broker) => {
     process.stdout.write(
@@ -20,12 +19,10 @@ export async function rpcCase({ seconds, rounds, json }: BenchOptions): Promise<
     );
     for (const side of sides) await measure(side, broker.url, 1, 0.1);
     const rows: Row[] = [];
-    for (const inFlight of [100, 1]) {
-      const runs: Record<Side, Run[]> = { warren: [], twin: [] };
-      for (let round = 0; round < rounds; round++)
-        for (const side of sides) runs[side].push(await measure(side, broker.url, inFlight, seconds));
-      rows.push(...compare(inFlight, runs));
-    }
+    for (const inFlight of [100, 1])
+      rows.push(
+        ...rowsOf(inFlight, await inTurn(rounds, (side) => measure(side, broker.url, inFlight, seconds))),
+      );
     process.stdout.write(table(rows));
     if (json) process.stdout.write(`${JSON.stringify(rows)}\n`);
   });
@@ -51,25 +48,15 @@ async function measure(side: Side, url: string, inFlight: number, seconds: numbe
   }
 }
 
-function compare(inFlight: number, runs: Record<Side, Run[]>): Row[] {
-  const middle = (side: Side, figure: keyof Run): number => median(runs[side].map((run) => run[figure]));
-  const spread = (side: Side, figure: keyof Run): [number, number] => {
-    const values = runs[side].map((run) => run[figure]);
-    return [Math.min(...values), Math.max(...values)];
-  };
-  const row = (what: string, figure: keyof Run, bar: string, scale = 1): Row => ({
-    what: `${what}, ${inFlight} in flight`,
-    warren: middle("warren", figure) * scale,
-    twin: middle("twin", figure) * scale,
-    ratio: median(runs.warren.map((run, i) => run[figure] / runs.twin[i]![figure])),
-    spread: spread("warren", figure).map((value) => value * scale) as [number, number],
-    bar,
-  });
-  if (inFlight === 1) return [row("p50 ms", "p50Ms", "≤ 1.25 of the twin"), row("p99 ms", "p99Ms", "")];
+function rowsOf(inFlight: number, runs: Runs<Run>): Row[] {
+  const row = (what: string, figure: (run: Run) => number, bar: string): Row =>
+    compared(`${what}, ${inFlight} in flight`, runs, figure, bar);
+  if (inFlight === 1)
+    return [row("p50 ms", (run) => run.p50Ms, "≤ 1.25 of the twin"), row("p99 ms", (run) => run.p99Ms, "")];
   return [
-    row("calls/s", "perSecond", "≥ 0.85 of the twin"),
-    row("p50 ms", "p50Ms", ""),
-    row("p99 ms", "p99Ms", ""),
-    row("RSS of a started service, MB", "rssBytes", "< 90", 1e-6),
+    row("calls/s", (run) => run.perSecond, "≥ 0.85 of the twin"),
+    row("p50 ms", (run) => run.p50Ms, ""),
+    row("p99 ms", (run) => run.p99Ms, ""),
+    row("RSS of a started service, MB", (run) => run.rssBytes / 1e6, "< 90"),
   ];
 }

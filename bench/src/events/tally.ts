@@ -1,0 +1,49 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { heard, say } from "../child.ts";
+
+/** What the publisher did, for its consumer to hold against what it saw. Times are epoch milliseconds. */
+export interface Published {
+  readonly fromMs: number;
+  readonly untilMs: number;
+  /** All events confirmed, those outside the window too. */
+  readonly total: number;
+}
+
+export interface Consumed {
+  /** Handled between `fromMs` and `untilMs`. */
+  readonly inWindow: number;
+  readonly handled: number;
+}
+
+const slotMs = 10;
+const patienceMs = 60_000;
+
+/** Counts in a consumer what it handles, and when. */
+export function tally(): { count(): void; report(): Promise<void> } {
+  const slots: { slot: number; handled: number }[] = [{ slot: 0, handled: 0 }];
+  let handled = 0;
+
+  async function report(): Promise<void> {
+    const { fromMs, untilMs, total } = await heard<Published>();
+    const giveUpAt = Date.now() + patienceMs;
+    while (handled < total) {
+      if (Date.now() > giveUpAt)
+        throw new Error(`Only ${handled} of ${total} confirmed events arrived within ${patienceMs} ms.`);
+      await sleep(slotMs);
+    }
+    const inside = slots.filter(({ slot }) => slot * slotMs >= fromMs && slot * slotMs < untilMs);
+    const inWindow = inside.reduce((sum, slot) => sum + slot.handled, 0);
+    say({ inWindow, handled } satisfies Consumed);
+  }
+
+  return {
+    count() {
+      handled++;
+      const slot = Math.floor(Date.now() / slotMs);
+      const last = slots.at(-1)!;
+      if (last.slot === slot) last.handled++;
+      else slots.push({ slot, handled: 1 });
+    },
+    report,
+  };
+}
