@@ -8,7 +8,8 @@ import { type EventPublisher, eventPublisher } from "./events/publisher.ts";
 import { idSource, randomId, systemRandom } from "./id.ts";
 import { consumeAs } from "./instance.ts";
 import { names } from "./names.ts";
-import { deadLetters } from "./retry/dead-letters.ts";
+import { burying } from "./retry/bury.ts";
+import { mover } from "./retry/move.ts";
 import { retrier } from "./retry/retrier.ts";
 import { boundClient, boundEveryClient } from "./rpc/bound-client.ts";
 import { type Caller, caller } from "./rpc/caller.ts";
@@ -140,7 +141,8 @@ function assemble(options: AppOptions) {
   };
   const calls = intercepted(caller({ ...common, maxCalls }), options.outgoing ?? []);
   const publisher: EventPublisher = eventPublisher(common);
-  const letters = deadLetters(transport, clock, instance, log);
+  const move = mover(transport, clock, log);
+  const bury = burying({ move, clock, log, instance, version: options.version });
   const scope = (contract: AnyContract, uses: Record<string, AnyContract>): InvocationScope => ({
     contract,
     uses,
@@ -157,8 +159,9 @@ function assemble(options: AppOptions) {
     calls,
     publisher,
     running: running(clock),
-    deadLetters: letters,
-    retrier: retrier({ transport, clock, random, log, deadLetters: letters }),
+    move,
+    bury,
+    retryLater: retrier({ transport, clock, log, move, bury }),
     scope,
     scopeOf: (service: Service) => ({
       service,

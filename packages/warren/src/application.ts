@@ -21,6 +21,8 @@ export interface AppOptions {
   readonly use?: readonly Middleware[];
   /** Around each call this process makes, except those to every instance. */
   readonly outgoing?: readonly CallMiddleware[];
+  /** Which version of your code this is: written on dead letters. @default none */
+  readonly version?: string;
   /** @default pino to standard output */
   readonly log?: Logger;
   /** How long `stop` waits for work under way, in milliseconds. @default 10_000 */

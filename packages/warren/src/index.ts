@@ -18,6 +18,7 @@ export { type FromEnvOptions, fromEnv } from "./from-env.ts";
 export { type Logger, silent } from "./log.ts";
 export type { Principal } from "./principal.ts";
 export type { RetryPolicy } from "./retry/policy.ts";
+export { type RetryAfterOptions, retryAfter } from "./retry/retry-after.ts";
 export {
   type Answer,
   attempt,

@@ -1,10 +1,12 @@
 import type { Codec } from "./codec/codec.ts";
 import type { Event } from "./contract/contract.ts";
+import { oneAtATime, sparingNeighbours } from "./events/quarantine.ts";
 import { type Listener, subscriber } from "./events/subscriber.ts";
 import type { Random } from "./id.ts";
 import { names } from "./names.ts";
-import type { DeadLetters } from "./retry/dead-letters.ts";
-import type { Retrier } from "./retry/retrier.ts";
+import type { Bury } from "./retry/bury.ts";
+import type { Move } from "./retry/move.ts";
+import type { RetryLater } from "./retry/retrier.ts";
 import { responder } from "./rpc/responder.ts";
 import type { InvocationScope } from "./service/invocation.ts";
 import { compose, type Handler, type Middleware } from "./service/middleware.ts";
@@ -18,7 +20,7 @@ import {
 } from "./service/service.ts";
 import { interests } from "./service/topology.ts";
 import type { Clock } from "./time.ts";
-import type { Consumer, Transport } from "./transport.ts";
+import type { Consumer, Handle, Transport } from "./transport.ts";
 
 export interface InstanceOptions {
   readonly service: Service;
@@ -29,8 +31,9 @@ export interface InstanceOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly running: Running;
-  readonly retrier: Retrier;
-  readonly deadLetters: DeadLetters;
+  readonly move: Move;
+  readonly bury: Bury;
+  readonly retryLater: RetryLater;
   readonly maxBytes: number;
 }
 
@@ -42,22 +45,24 @@ export async function consumeAs(options: InstanceOptions): Promise<readonly Cons
   const middleware = [...options.use, ...(service.definition.use ?? [])];
   const answer = responder({ ...options, middleware });
   const { group, everyInstance } = interests(service);
-  const hear = (queue: string, ids: readonly string[]): Promise<Consumer>[] =>
-    ids.length === 0
-      ? []
-      : [
-          transport.consume(
-            queue,
-            subscriber({ ...options, queue, listeners: listenersOf(service, ids, middleware) }),
-            { prefetch },
-          ),
-        ];
-  return Promise.all([
+  const hear = (queue: string, ids: readonly string[]): Handle =>
+    subscriber({ ...options, queue, listeners: listenersOf(service, ids, middleware) });
+  const consuming = [
     transport.consume(names.requests(name), answer, { prefetch }),
     transport.consume(names.instance(name, scope.instance), answer, { prefetch }),
-    ...hear(names.events(name), group),
-    ...hear(names.instanceEvents(name, scope.instance), everyInstance),
-  ]);
+  ];
+  if (group.length > 0) {
+    const quarantine = { ...options, service: name, hear: hear(names.events(name), group) };
+    consuming.push(
+      transport.consume(names.events(name), sparingNeighbours(quarantine), { prefetch }),
+      transport.consume(names.quarantine(name), oneAtATime(quarantine), { prefetch: 1 }),
+    );
+  }
+  if (everyInstance.length > 0) {
+    const queue = names.instanceEvents(name, scope.instance);
+    consuming.push(transport.consume(queue, hear(queue, everyInstance), { prefetch }));
+  }
+  return Promise.all(consuming);
 }
 
 function listenersOf(

@@ -30,6 +30,8 @@ export const names = {
   unheard: "warren.unheard",
   /** Queue with one message per service that ever started: what tools look up, as AMQP lists no queues. */
   services: "warren.services",
+  /** Exists while somebody looks through a queue, so that two do not each see half of it. */
+  looking: (queue: string): string => `warren.looking.${queue}`,
 } as const;
 
 /** Headers of Warren's messages, all optional, all readable. */
@@ -44,6 +46,8 @@ export const headers = {
   fault: "warren-fault",
   /** Which try this is, from the second on; on a dead letter how many there were. */
   attempt: "warren-attempt",
+  /** In quarantine: how often it had come back undone before. */
+  suspected: "warren-suspected",
   /** When the first try failed (ISO 8601). */
   firstFailedAt: "warren-first-failed-at",
   /** On a dead letter: why it was given up (`failed`, `undecodable`, `unknown`, `invalid`, `crashed`), the error's text, and its stack. */
@@ -59,6 +63,8 @@ export const headers = {
   instance: "warren-instance",
   /** How often it was replayed after it had been a dead letter. */
   replayed: "warren-replayed",
+  /** When somebody changed it as a dead letter (ISO 8601). */
+  edited: "warren-edited",
   /** CloudEvents 1.0 attributes that AMQP has no property for. */
   eventSource: "cloudEvents_source",
   eventSpec: "cloudEvents_specversion",

@@ -133,8 +133,8 @@ export interface Queue {
    * dead letter. Without one, a message that kills its consumers does so for ever.
    */
   readonly deliveryLimit?: number;
-  /** How many messages may be ready in it; beyond, the oldest is dropped. */
-  readonly maxMessages?: number;
+  /** How many bytes its ready messages may have; beyond, the oldest are dropped. */
+  readonly maxBytes?: number;
   /** Only one of its consumers gets messages; when that one is gone, another does. What keeps an order over all instances. */
   readonly singleActive?: boolean;
 }

@@ -52,7 +52,12 @@ export function freshBroker(transport: TransportName): void {
     const connection = await connectRaw(inject("amqpUrl"));
     const channel = await connection.createChannel();
     for (const { name } of [shop, mail, books])
-      for (const queue of [names.requests(name), names.events(name), names.dead(name)])
+      for (const queue of [
+        names.requests(name),
+        names.events(name),
+        names.quarantine(name),
+        names.dead(name),
+      ])
         await channel.deleteQueue(queue);
     await connection.close();
   });

@@ -287,13 +287,13 @@ function refuseLocked(queue: LiveQueue, peer: Peer): void {
 
 /** The properties that two declarations of one queue must agree on. */
 function described(queue: Queue): string {
-  const { type, lifetime, deadLetter, messageTtlMs, deliveryLimit, maxMessages, singleActive } = queue;
+  const { type, lifetime, deadLetter, messageTtlMs, deliveryLimit, maxBytes, singleActive } = queue;
   const letters = deadLetter
     ? `dead letters to "${deadLetter.exchange}" ${deadLetter.key ?? "(own key)"}`
     : "no dead letters";
   const ttl = messageTtlMs === undefined ? "no TTL" : `TTL ${messageTtlMs} ms`;
   const limit = deliveryLimit === undefined ? "no delivery limit" : `delivery limit ${deliveryLimit}`;
-  const length = maxMessages === undefined ? "any length" : `at most ${maxMessages} messages`;
+  const length = maxBytes === undefined ? "any length" : `at most ${maxBytes} bytes`;
   const active = singleActive ? "one active consumer" : "all consumers active";
   return `${type}, ${lifetime}, ${letters}, ${ttl}, ${limit}, ${length}, ${active}`;
 }

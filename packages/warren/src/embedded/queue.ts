@@ -36,6 +36,7 @@ export class LiveQueue {
   readonly #host: QueueHost;
   readonly #ready = new Deque<Stored>();
   readonly #takers: Taker[] = [];
+  #readyBytes = 0;
   #turn = 0;
   #places = 0;
   #gone: boolean = false;
@@ -73,9 +74,9 @@ export class LiveQueue {
     if (ttlMs === 0) message.expiresAt = this.#ready.length < this.#free() ? atOnce : this.#host.clock.now();
     else message.expiresAt = ttlMs === undefined ? never : this.#host.clock.now() + ttlMs;
     this.#ready.push(message);
-    const { maxMessages } = this.definition;
-    if (maxMessages !== undefined && this.#ready.length > maxMessages)
-      this.#host.release(this.#ready.shift()!);
+    this.#readyBytes += message.bytes;
+    const { maxBytes } = this.definition;
+    while (maxBytes !== undefined && this.#readyBytes > maxBytes) this.#host.release(this.#takeFirst()!);
     this.#host.schedule(this);
   }
 
@@ -107,6 +108,7 @@ export class LiveQueue {
       this.#ready.shift();
     }
     this.#ready.unshift(message);
+    this.#readyBytes += message.bytes;
     for (const head of before.reverse()) this.#ready.unshift(head);
     this.#host.schedule(this);
   }
@@ -132,7 +134,7 @@ export class LiveQueue {
       }
       const taker = this.#nextTaker();
       if (taker === undefined) return true;
-      this.#ready.shift();
+      this.#takeFirst();
       taker.take(message);
     }
   }
@@ -149,6 +151,12 @@ export class LiveQueue {
     this.sleep();
     this.#takers.length = 0;
     for (let head = this.#ready.shift(); head; head = this.#ready.shift()) this.#host.release(head);
+  }
+
+  #takeFirst(): Stored | undefined {
+    const first = this.#ready.shift();
+    if (first !== undefined) this.#readyBytes -= first.bytes;
+    return first;
   }
 
   /** Only quorum queues count, as on RabbitMQ. */
@@ -169,7 +177,7 @@ export class LiveQueue {
       if (head === undefined || head.expiresAt === never) return head;
       const over = head.expiresAt === atOnce ? nobodyTakes : head.expiresAt <= this.#host.clock.now();
       if (!over) return head;
-      this.#ready.shift();
+      this.#takeFirst();
       this.#host.bury(this, head, "expired");
     }
   }

@@ -1,8 +1,9 @@
 import type { Codec } from "../codec/codec.ts";
 import type { Event } from "../contract/contract.ts";
+import type { Random } from "../id.ts";
 import type { Logger } from "../log.ts";
 import type { Incoming } from "../message.ts";
-import type { DeathNotice } from "../retry/dead-letters.ts";
+import type { DeathNotice } from "../retry/bury.ts";
 import type { InvocationScope } from "../service/invocation.ts";
 import type { Handler } from "../service/middleware.ts";
 import type { Running } from "../service/running.ts";
@@ -16,6 +17,7 @@ export interface ListeningOptions {
   readonly transport: Transport;
   readonly codec: Codec;
   readonly clock: Clock;
+  readonly random: Random;
   readonly running: Running;
   readonly log: Logger;
   readonly scope: InvocationScope;
@@ -40,8 +42,8 @@ export async function listen(
     ...options,
     queue,
     listeners: [{ event, handler, retry: { attempts: 1 }, timeoutMs: defaultReactionTimeoutMs }],
-    deadLetters: { bury: drop },
-    retrier: { retry: (message, _attempt, _policy, notice) => drop(message, notice) },
+    bury: drop,
+    retryLater: (message, _delayMs, notice) => drop(message, notice),
   });
   return transport.consume(queue, hear, { prefetch });
 }

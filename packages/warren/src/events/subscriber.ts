@@ -3,15 +3,17 @@ import { decoded } from "../codec/payload.ts";
 import type { Event } from "../contract/contract.ts";
 import { validated } from "../contract/schema.ts";
 import { Fault, isFault } from "../fault.ts";
+import type { Random } from "../id.ts";
 import type { Incoming } from "../message.ts";
-import type { DeadLetters, DeathNotice } from "../retry/dead-letters.ts";
-import { isWorthRetrying, type RetryPolicy } from "../retry/policy.ts";
-import type { Retrier } from "../retry/retrier.ts";
+import { attemptOf, forNextAttempt } from "../retry/attempt.ts";
+import type { Bury, DeathNotice } from "../retry/bury.ts";
+import { nextStep, type RetryPolicy } from "../retry/policy.ts";
+import type { RetryLater } from "../retry/retrier.ts";
 import type { Operation } from "../service/context.ts";
-import { attemptOf, Invocation, type InvocationScope } from "../service/invocation.ts";
+import { Invocation, type InvocationScope } from "../service/invocation.ts";
 import type { Handler } from "../service/middleware.ts";
 import type { Running } from "../service/running.ts";
-import type { Clock } from "../time.ts";
+import { type Clock, delay } from "../time.ts";
 import type { Disposition, Handle } from "../transport.ts";
 
 /** An event and what is done on it. */
@@ -25,49 +27,48 @@ export interface Listener {
 
 export interface SubscriberOptions {
   readonly listeners: readonly Listener[];
-  /** The queue the events come from. */
+  /** The queue that retries and replays return to. */
   readonly queue: string;
   readonly scope: InvocationScope;
   readonly codec: Codec;
   readonly clock: Clock;
+  readonly random: Random;
   readonly running: Running;
-  readonly retrier: Retrier;
-  readonly deadLetters: DeadLetters;
+  readonly bury: Bury;
+  readonly retryLater: RetryLater;
 }
+
+type Prepared = Listener & { readonly operation: Operation };
 
 /**
  * Runs reactions. An event is acknowledged when its reaction is done, or when the broker has confirmed its retry or
  * its dead letter; never before.
  */
 export function subscriber(options: SubscriberOptions): Handle {
-  const { queue, scope, codec, clock, running, retrier, deadLetters } = options;
+  const { queue, scope, codec, clock, random, running, retryLater } = options;
   const service = scope.contract.name;
   const listeners = new Map(
-    options.listeners.map((listener) => [
+    options.listeners.map((listener): [string, Prepared] => [
       listener.event.id,
-      { ...listener, operation: operationOf(listener.event, service) },
+      { ...listener, operation: { kind: "event", id: listener.event.id, service } },
     ]),
   );
 
-  return function handle(message: Incoming): Disposition | Promise<Disposition> {
+  return function handle(message: Incoming): Promise<Disposition> {
     const listener = listeners.get(message.type ?? "");
-    if (listener === undefined)
-      return bury(
-        message,
-        "unknown",
-        new Fault(
-          "UNKNOWN_METHOD",
-          { type: message.type },
-          { message: `Service "${service}" does nothing on "${message.type ?? "(no type)"}".` },
-        ),
-      );
-    return react(listener, message).then(
+    if (listener !== undefined) return react(listener, message);
+    const text = `Service "${service}" does nothing on "${message.type ?? "(no type)"}".`;
+    return bury(message, "unknown", new Fault("UNKNOWN_METHOD", { type: message.type }, { message: text }));
+  };
+
+  function react(listener: Prepared, message: Incoming): Promise<Disposition> {
+    return run(listener, message).then(
       () => "ack" as const,
       (error) => failed(listener, message, error),
     );
-  };
+  }
 
-  async function react(listener: Listener & { operation: Operation }, message: Incoming): Promise<void> {
+  async function run(listener: Prepared, message: Incoming): Promise<void> {
     const invocation = new Invocation(
       scope,
       listener.operation,
@@ -84,27 +85,22 @@ export function subscriber(options: SubscriberOptions): Handle {
     await running.run(listener.handler, event, invocation);
   }
 
-  function failed(listener: Listener, message: Incoming, error: unknown): Disposition | Promise<Disposition> {
+  function failed(listener: Prepared, message: Incoming, error: unknown): Disposition | Promise<Disposition> {
     if (isFault(error) && error.from === undefined) {
       // This process ends with the event in hand: that is no failure of the event, and may not be its last try.
       if (error.code === "STOPPED") return "requeue";
       if (error.code === "BAD_MESSAGE") return bury(message, "undecodable", error);
       if (error.code === "INVALID_EVENT") return bury(message, "invalid", error);
     }
-    if (!isWorthRetrying(error)) return bury(message, "failed", error);
-    return retrier.retry(message, attemptOf(message), listener.retry, {
-      service,
-      queue,
-      reason: "failed",
-      error,
-    });
+    const next = nextStep(listener.retry, attemptOf(message), error, random);
+    if (next.step === "give-up") return bury(message, "failed", error);
+    if (next.step === "later")
+      return retryLater(message, next.delayMs, { service, queue, reason: "failed", error });
+    const again = { ...message, headers: forNextAttempt(message, clock.now()) };
+    return delay(clock, next.delayMs).then(() => react(listener, again));
   }
 
   function bury(message: Incoming, reason: DeathNotice["reason"], error: unknown): Promise<Disposition> {
-    return deadLetters.bury(message, { service, queue, reason, error });
+    return options.bury(message, { service, queue, reason, error });
   }
-}
-
-function operationOf(event: Event, service: string): Operation {
-  return { kind: "event", id: event.id, service };
 }

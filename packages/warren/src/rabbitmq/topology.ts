@@ -106,7 +106,7 @@ function queueArguments(queue: Queue): Record<string, unknown> {
   const { type, deadLetter, messageTtlMs, deliveryLimit } = queue;
   const args: Record<string, unknown> = { "x-queue-type": type };
   if (queue.singleActive) args["x-single-active-consumer"] = true;
-  if (queue.maxMessages !== undefined) args["x-max-length"] = queue.maxMessages;
+  if (queue.maxBytes !== undefined) args["x-max-length-bytes"] = queue.maxBytes;
   if (messageTtlMs !== undefined) args["x-message-ttl"] = messageTtlMs;
   if (deliveryLimit !== undefined && type === "quorum") args["x-delivery-limit"] = deliveryLimit;
   if (!deadLetter) return args;

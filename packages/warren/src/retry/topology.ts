@@ -22,6 +22,20 @@ export function deadQueue(service: string): Queue {
   return { name: names.dead(service), type: "quorum", lifetime: "durable", deliveryLimit: looksAllowed };
 }
 
+/** RabbitMQ 4 has the same by default; said explicitly, it holds on every version. */
+const deliveryLimit = 20;
+
+/** What a queue of events has in common with every other: what it gives up goes to the dead letters of its service. */
+export function eventQueue(name: string, service: string): Queue {
+  const deadLetter = { exchange: "", key: names.dead(service) };
+  return { name, type: "quorum", lifetime: "durable", deadLetter, deliveryLimit };
+}
+
+/** See `sparingNeighbours`. */
+export function quarantineQueue(service: string): Queue {
+  return eventQueue(names.quarantine(service), service);
+}
+
 /** The message's routing key is the name of the queue it came from, so that the deliver exchange brings it home. */
 export function tierTopology(delayMs: number): Topology {
   const name = names.delay(delayMs);

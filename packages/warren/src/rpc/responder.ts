@@ -7,7 +7,7 @@ import { Fault, isFault, type SystemCode, systemFaults } from "../fault.ts";
 import { type Random, randomId } from "../id.ts";
 import type { HeaderValue, Incoming } from "../message.ts";
 import { headers, names } from "../names.ts";
-import type { DeadLetters } from "../retry/dead-letters.ts";
+import type { Bury } from "../retry/bury.ts";
 import type { Operation } from "../service/context.ts";
 import { Invocation, type InvocationScope } from "../service/invocation.ts";
 import { compose, type Handler, type Middleware } from "../service/middleware.ts";
@@ -27,7 +27,7 @@ export interface ResponderOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly running: Running;
-  readonly deadLetters: DeadLetters;
+  readonly bury: Bury;
   readonly maxBytes: number;
 }
 
@@ -47,7 +47,7 @@ interface Served {
  * for it, and is acknowledged after the answer was handed to the broker.
  */
 export function responder(options: ResponderOptions): Handle {
-  const { service, scope, transport, codec, clock, running, deadLetters, maxBytes } = options;
+  const { service, scope, transport, codec, clock, running, bury, maxBytes } = options;
   const methods = new Map(
     methodsOf(service.contract).map((method) => [method.id, serve(service, method, options.middleware)]),
   );
@@ -185,7 +185,7 @@ export function responder(options: ResponderOptions): Handle {
     reason: "unknown" | "undecodable",
   ): Disposition | Promise<Disposition> {
     if (message.replyTo !== undefined) return answerFault(message, fault);
-    return deadLetters.bury(message, {
+    return bury(message, {
       service: service.contract.name,
       queue: names.requests(service.contract.name),
       reason,

@@ -3,8 +3,8 @@ import type { Expiring } from "../deadlines.ts";
 import type { EventPublisher } from "../events/publisher.ts";
 import type { Logger } from "../log.ts";
 import type { Incoming } from "../message.ts";
-import { headers } from "../names.ts";
 import type { Principal } from "../principal.ts";
+import { attemptOf } from "../retry/attempt.ts";
 import { boundClient } from "../rpc/bound-client.ts";
 import type { Caller } from "../rpc/caller.ts";
 import { conversationOf, principalOf, type Trail, traceOf } from "../trail.ts";
@@ -126,10 +126,4 @@ export class Invocation implements Context, Expiring {
     this.#abortReason = reason;
     this.#abort?.abort(reason);
   }
-}
-
-/** Which try this delivery is, 1 for the first. */
-export function attemptOf(message: Incoming): number {
-  const attempt = message.headers?.[headers.attempt];
-  return typeof attempt === "number" && attempt >= 1 ? Math.floor(attempt) : 1;
 }

@@ -1,5 +1,5 @@
 import { names } from "../names.ts";
-import { deadQueue, deliverExchange, looksAllowed } from "../retry/topology.ts";
+import { deadQueue, deliverExchange, eventQueue, looksAllowed, quarantineQueue } from "../retry/topology.ts";
 import type { Binding, Queue, Topology } from "../transport.ts";
 import type { ReactionOptions, Service } from "./service.ts";
 
@@ -20,9 +20,6 @@ export function interests(service: Service): Interests {
   };
 }
 
-/** RabbitMQ 4 has the same by default; said explicitly, it holds on every version. */
-const deliveryLimit = 20;
-
 /** What one instance of a service needs on the broker. */
 export function serviceTopology(service: Service, instance: string): Topology {
   const name = service.contract.name;
@@ -36,13 +33,7 @@ export function serviceTopology(service: Service, instance: string): Topology {
   const bindings: Binding[] = [{ queue: own, exchange: names.instanceExchange, key: name }];
   if (group.length > 0) {
     const queue = names.events(name);
-    queues.push({
-      name: queue,
-      type: "quorum",
-      lifetime: "durable",
-      deadLetter: { exchange: "", key: names.dead(name) },
-      deliveryLimit,
-    });
+    queues.push(eventQueue(queue, name), quarantineQueue(name));
     bindings.push(...eventBindings(queue, group));
   }
   if (everyInstance.length > 0) {
@@ -80,7 +71,7 @@ export const sharedTopology: Topology = {
       type: "quorum",
       lifetime: "durable",
       deliveryLimit: looksAllowed,
-      maxMessages: 10_000,
+      maxBytes: 16 * 2 ** 20,
       messageTtlMs: 86_400_000,
     },
   ],

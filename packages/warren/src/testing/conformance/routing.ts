@@ -61,6 +61,18 @@ export const routing: readonly Behaviour[] = [
     },
   },
   {
+    title: "a queue with a limit of bytes drops its oldest messages for new ones",
+    async run(stage) {
+      const transport = await stage.connect();
+      const queue = await stage.queue(transport, { type: "quorum", maxBytes: 8_000 });
+      for (const text of ["1", "2", "3", "4", "5"])
+        await transport.publish(toQueue(queue, text.repeat(3_000)));
+      await stage.until("two are left", async () => (await transport.inspect(queue))?.messages === 2);
+      const { texts } = await stage.collect(transport, queue);
+      deepEqual(await texts(2), ["4".repeat(3_000), "5".repeat(3_000)]);
+    },
+  },
+  {
     title: "in a topic exchange * is one word and # any number of words, none included",
     async run(stage) {
       const bound = await bind(stage, "topic", [

@@ -38,6 +38,23 @@ export const settling: readonly Behaviour[] = (["classic", "quorum"] as const).f
     },
   },
   {
+    title: `a ${type} queue ${type === "quorum" ? "counts how often a message came back" : "does not count how often a message came back"}`,
+    async run(stage: Stage) {
+      const transport = await stage.connect();
+      const queue = await stage.queue(transport, { type });
+      let left = 2;
+      const { messages, texts } = await stage.collect(transport, queue, () =>
+        left-- > 0 ? "requeue" : "ack",
+      );
+      await transport.publish(toQueue(queue, "again"));
+      await texts(3);
+      deepEqual(
+        messages.map(({ returns }) => returns),
+        type === "quorum" ? [0, 1, 2] : [0, 0, 0],
+      );
+    },
+  },
+  {
     title: `a message rejected in a ${type} queue goes to the dead-letter exchange under its own key`,
     async run(stage: Stage) {
       deepEqual(await rejected(stage, { type }, () => "reject"), { key: "own", text: "bad" });
