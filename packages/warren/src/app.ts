@@ -2,7 +2,6 @@ import { pino } from "pino";
 import type { App, AppOptions, Subscription } from "./application.ts";
 import { json } from "./codec/json.ts";
 import { type AnyContract, contract, type Event } from "./contract/contract.ts";
-import type { Method } from "./contract/method.ts";
 import { listen } from "./events/listening.ts";
 import { type EventPublisher, eventPublisher } from "./events/publisher.ts";
 import { idSource, randomId, systemRandom } from "./id.ts";
@@ -13,9 +12,9 @@ import { mover } from "./retry/move.ts";
 import { retrier } from "./retry/retrier.ts";
 import { boundClient, boundEveryClient } from "./rpc/bound-client.ts";
 import { type Caller, caller } from "./rpc/caller.ts";
-import type { CallOptions } from "./rpc/client.ts";
 import type { MakeCall } from "./rpc/outgoing.ts";
 import type { InvocationScope } from "./service/invocation.ts";
+import type { Place } from "./service/middleware.ts";
 import { running } from "./service/running.ts";
 import type { Service } from "./service/service.ts";
 import { serviceTopology, sharedTopology } from "./service/topology.ts";
@@ -139,7 +138,11 @@ function assemble(options: AppOptions) {
     instance,
     maxBytes: transport.maxMessageBytes,
   };
-  const calls = intercepted(caller({ ...common, maxCalls }), options.outgoing ?? []);
+  const calls = intercepted(caller({ ...common, maxCalls }), options.outgoing ?? [], {
+    around: "calls",
+    clock,
+    log,
+  });
   const publisher: EventPublisher = eventPublisher(common);
   const move = mover(transport, clock, log);
   const bury = burying({ move, clock, log, instance, version: options.version });
@@ -155,6 +158,7 @@ function assemble(options: AppOptions) {
     ...common,
     services,
     use,
+    place: { around: "handlers", clock, log } satisfies Place,
     random,
     calls,
     publisher,
@@ -196,11 +200,9 @@ function topologyOf(services: readonly Service[], instance: string): Topology {
 }
 
 /** Wraps a caller's calls in the app's outgoing middleware; costs nothing where there is none. */
-function intercepted(calls: Caller, outgoing: NonNullable<AppOptions["outgoing"]>): Caller {
+function intercepted(calls: Caller, outgoing: NonNullable<AppOptions["outgoing"]>, place: Place): Caller {
   if (outgoing.length === 0) return calls;
-  const call = (method: Method, input: unknown, callOptions: CallOptions, trail: Trail): Promise<unknown> => {
-    const last: MakeCall = (made) => calls.call(made.method, made.input, made.options, trail);
-    return outgoing.reduceRight((next, wrap) => wrap(next), last)({ method, input, options: callOptions });
-  };
-  return { ...calls, call };
+  const last: MakeCall = ({ method, input, options, trail }) => calls.call(method, input, options, trail);
+  const make = outgoing.reduceRight((next, wrap) => wrap(next, place), last);
+  return { ...calls, call: (method, input, options, trail) => make({ method, input, options, trail }) };
 }

@@ -17,6 +17,17 @@ export { Fault, isFault, type SystemCode, type SystemFault } from "./fault.ts";
 export { type FromEnvOptions, fromEnv } from "./from-env.ts";
 export { type Logger, silent } from "./log.ts";
 export type { Principal } from "./principal.ts";
+export { type BulkheadOptions, bulkhead } from "./resilience/bulkhead.ts";
+export {
+  type CircuitBreakerOptions,
+  type CircuitChange,
+  type CircuitState,
+  circuitBreaker,
+  isOutage,
+} from "./resilience/circuit-breaker.ts";
+export type { Guard, GuardOptions } from "./resilience/guard.ts";
+export { type RateLimitOptions, rateLimit } from "./resilience/rate-limit.ts";
+export type { Guarded } from "./resilience/work.ts";
 export type { RetryPolicy } from "./retry/policy.ts";
 export { type RetryAfterOptions, retryAfter } from "./retry/retry-after.ts";
 export {
@@ -31,7 +42,7 @@ export {
 export type { CallMiddleware, MakeCall, OutgoingCall } from "./rpc/outgoing.ts";
 export { type RunOptions, runUntilSignal } from "./run-until-signal.ts";
 export type { Clients, Context, Emit, HandlerContext, Operation, Raise } from "./service/context.ts";
-export type { Handler, Middleware } from "./service/middleware.ts";
+export type { Handler, Middleware, Place } from "./service/middleware.ts";
 export {
   type Reaction,
   type ReactionOptions,
@@ -51,4 +62,5 @@ export { type Random, randomId, systemRandom } from "./id.ts";
 export type { Headers, HeaderValue, Incoming, Outgoing, Properties } from "./message.ts";
 export { headers, names } from "./names.ts";
 export { type Clock, delay, systemClock, type Timer } from "./time.ts";
+export type { Trail } from "./trail.ts";
 export type * from "./transport.ts";

@@ -9,7 +9,14 @@ import type { Move } from "./retry/move.ts";
 import type { RetryLater } from "./retry/retrier.ts";
 import { responder } from "./rpc/responder.ts";
 import type { InvocationScope } from "./service/invocation.ts";
-import { compose, type Handler, type Middleware } from "./service/middleware.ts";
+import {
+  compose,
+  type Handler,
+  type Middleware,
+  type Place,
+  type PlacedMiddleware,
+  placed,
+} from "./service/middleware.ts";
 import type { Running } from "./service/running.ts";
 import {
   defaultConcurrency,
@@ -26,6 +33,7 @@ export interface InstanceOptions {
   readonly service: Service;
   readonly scope: InvocationScope;
   readonly use: readonly Middleware[];
+  readonly place: Place;
   readonly transport: Transport;
   readonly codec: Codec;
   readonly clock: Clock;
@@ -42,7 +50,7 @@ export async function consumeAs(options: InstanceOptions): Promise<readonly Cons
   const { service, scope, transport } = options;
   const name = service.contract.name;
   const prefetch = service.definition.concurrency ?? defaultConcurrency;
-  const middleware = [...options.use, ...(service.definition.use ?? [])];
+  const middleware = placed([...options.use, ...(service.definition.use ?? [])], options.place);
   const answer = responder({ ...options, middleware });
   const { group, everyInstance } = interests(service);
   const hear = (queue: string, ids: readonly string[]): Handle =>
@@ -68,7 +76,7 @@ export async function consumeAs(options: InstanceOptions): Promise<readonly Cons
 function listenersOf(
   service: Service,
   ids: readonly string[],
-  middleware: readonly Middleware[],
+  middleware: readonly PlacedMiddleware[],
 ): Listener[] {
   const { contract, definition } = service;
   const events = eventsById([

@@ -1,4 +1,6 @@
 import type { Method } from "../contract/method.ts";
+import type { Place } from "../service/middleware.ts";
+import type { Trail } from "../trail.ts";
 import type { CallOptions } from "./client.ts";
 
 /** A call on its way out. */
@@ -6,9 +8,14 @@ export interface OutgoingCall {
   readonly method: Method;
   readonly input: unknown;
   readonly options: CallOptions;
+  /** What the handler making the call hands on: its deadline, conversation and principal. Empty outside of handlers. */
+  readonly trail: Trail;
 }
 
 export type MakeCall = (call: OutgoingCall) => Promise<unknown>;
 
-/** Wraps the calls a process makes: `(next) => async (call) => { …; return next(call); }`. The first is the outermost. */
-export type CallMiddleware = (next: MakeCall) => MakeCall;
+/**
+ * Wraps the calls a process makes: `(next) => async (call) => { …; return next(call); }`. Composed once per app; the
+ * first is the outermost.
+ */
+export type CallMiddleware = (next: MakeCall, place: Place) => MakeCall;

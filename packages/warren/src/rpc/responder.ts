@@ -10,7 +10,7 @@ import { headers, names } from "../names.ts";
 import type { Bury } from "../retry/bury.ts";
 import type { Operation } from "../service/context.ts";
 import { Invocation, type InvocationScope } from "../service/invocation.ts";
-import { compose, type Handler, type Middleware } from "../service/middleware.ts";
+import { compose, type Handler, type PlacedMiddleware } from "../service/middleware.ts";
 import type { Running } from "../service/running.ts";
 import type { Service } from "../service/service.ts";
 import type { Clock } from "../time.ts";
@@ -21,7 +21,7 @@ import { type CallPlan, callPlan } from "./plan.ts";
 export interface ResponderOptions {
   readonly service: Service;
   readonly scope: InvocationScope;
-  readonly middleware: readonly Middleware[];
+  readonly middleware: readonly PlacedMiddleware[];
   readonly transport: Transport;
   readonly codec: Codec;
   readonly clock: Clock;
@@ -243,7 +243,7 @@ export function responder(options: ResponderOptions): Handle {
   return handle;
 }
 
-function serve(service: Service, method: Method, middleware: readonly Middleware[]): Served {
+function serve(service: Service, method: Method, middleware: readonly PlacedMiddleware[]): Served {
   const { spec } = method;
   const errors: ErrorSpecs = spec.errors ?? {};
   const raise: Record<string, unknown> = {};
