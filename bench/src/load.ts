@@ -30,13 +30,14 @@ export async function load(
   latencies.sort((a, b) => a - b);
   return {
     perSecond: (latencies.length / durationMs) * 1000,
-    p50Ms: at(latencies, 0.5),
-    p99Ms: at(latencies, 0.99),
+    p50Ms: quantile(latencies, 0.5),
+    p99Ms: quantile(latencies, 0.99),
   };
 }
 
-function at(sorted: readonly number[], quantile: number): number {
-  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * quantile))] ?? Number.NaN;
+/** Of numbers in ascending order. */
+export function quantile(sorted: readonly number[], part: number): number {
+  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * part))] ?? Number.NaN;
 }
 
 export function median(values: readonly number[]): number {

@@ -1,6 +1,8 @@
+import { backlogCase } from "./backlog/case.ts";
 import { embeddedCase } from "./embedded/case.ts";
 import { eventsCase } from "./events/case.ts";
 import type { BenchOptions } from "./options.ts";
+import { retryCase } from "./retry/case.ts";
 import { rpcCase } from "./rpc/case.ts";
 
 const usage = `npm run bench -- <case> [--seconds N] [--rounds N] [--json]
@@ -11,6 +13,10 @@ Cases
   embedded   Warren's call within one process, on the embedded transport.
   events     Durable events, confirmed and consumed, on RabbitMQ against the same written on bare amqplib: 100 and
              1,000 in flight, and one at a time.
+  retry      How exactly delayed retries come, tier by tier, and what one event that keeps failing costs the others.
+             By default 3 rounds of 60 s.
+  backlog    A million events wait when their service starts: its memory, and how fast they are worked off.
+             By default 3 rounds, as long as they take.
 
 Options
   --seconds  how long each measurement lasts, after a warm-up   (default 5)
@@ -18,16 +24,25 @@ Options
   --json     print the figures as JSON too
 `;
 
-const cases: Readonly<Record<string, (options: BenchOptions) => Promise<void>>> = {
-  rpc: rpcCase,
-  embedded: embeddedCase,
-  events: eventsCase,
+interface Case {
+  readonly run: (options: BenchOptions) => Promise<void>;
+  readonly seconds?: number;
+  readonly rounds?: number;
+}
+
+const cases: Readonly<Record<string, Case>> = {
+  rpc: { run: rpcCase },
+  embedded: { run: embeddedCase },
+  events: { run: eventsCase },
+  retry: { run: retryCase, seconds: 60, rounds: 3 },
+  backlog: { run: backlogCase, rounds: 3 },
 };
 
-function parse(args: readonly string[]): { name: string; options: BenchOptions } | undefined {
+function parse(args: readonly string[]): { chosen: Case; options: BenchOptions } | undefined {
   const [name, ...rest] = args;
   if (name === undefined || !Object.hasOwn(cases, name)) return undefined;
-  const options = { seconds: 5, rounds: 5, json: false };
+  const chosen = cases[name]!;
+  const options = { seconds: chosen.seconds ?? 5, rounds: chosen.rounds ?? 5, json: false };
   for (let i = 0; i < rest.length; i++) {
     const flag = rest[i];
     if (flag === "--json") options.json = true;
@@ -35,7 +50,7 @@ function parse(args: readonly string[]): { name: string; options: BenchOptions }
       options[flag === "--seconds" ? "seconds" : "rounds"] = Number(rest[++i]);
     else return undefined;
   }
-  return { name, options };
+  return { chosen, options };
 }
 
 const args = process.argv.slice(2);
@@ -47,5 +62,5 @@ if (parsed === undefined) {
   process.stderr.write(usage);
   process.exitCode = 2;
 } else {
-  await cases[parsed.name]!(parsed.options);
+  await parsed.chosen.run(parsed.options);
 }

@@ -11,9 +11,9 @@ export interface Row {
   readonly bar: string;
 }
 
-/** A Markdown table, aligned so that it reads well in a terminal too. */
+/** Warren and its twin, side by side. */
 export function table(rows: readonly Row[]): string {
-  const cells = [
+  return grid([
     ["", "Warren", "(min to max)", "bare amqplib", "ratio", "to reach"],
     ...rows.map((row) => [
       row.what,
@@ -23,7 +23,11 @@ export function table(rows: readonly Row[]): string {
       figure(row.ratio),
       row.bar,
     ]),
-  ];
+  ]);
+}
+
+/** A Markdown table, aligned so that it reads well in a terminal too. The first line is its head. */
+export function grid(cells: readonly (readonly string[])[]): string {
   const widths = cells[0]!.map((_, column) => Math.max(...cells.map((line) => line[column]!.length)));
   const line = (columns: readonly string[]): string =>
     `| ${columns.map((cell, i) => (i === 0 ? cell.padEnd(widths[i]!) : cell.padStart(widths[i]!))).join(" | ")} |\n`;
@@ -31,7 +35,7 @@ export function table(rows: readonly Row[]): string {
   return line(cells[0]!) + rule + cells.slice(1).map(line).join("");
 }
 
-function figure(value: number | undefined): string {
+export function figure(value: number | undefined): string {
   if (value === undefined) return "";
   return value >= 100 ? Math.round(value).toLocaleString("en") : value.toPrecision(3);
 }
