@@ -11,6 +11,10 @@ export interface NodePlan {
   readonly port: number;
   readonly distPort: number;
   readonly epmdPort: number;
+  /** All nodes of the cluster, this one included. A single one is no cluster. */
+  readonly peers: readonly string[];
+  /** What Erlang nodes know each other by. */
+  readonly cookie: string;
 }
 
 /**
@@ -19,6 +23,12 @@ export interface NodePlan {
  */
 export function startEpmd(installed: Installed, plan: NodePlan): ChildProcess {
   return startDetached(installed.epmd, ["-address", "127.0.0.1", "-port", String(plan.epmdPort)], plan);
+}
+
+/** The cookie in a node's folder, or a new one where there is none yet. */
+export function cookieOf(folder: string): string {
+  const path = cookiePath(folder);
+  return existsSync(path) ? readFileSync(path, "utf8").trim() : randomBytes(20).toString("hex");
 }
 
 /** Starts a node as a process of its own that outlives this one; its first words go to `output.log`. */
@@ -56,19 +66,29 @@ function startDetached(program: string, args: string[], plan: NodePlan): ChildPr
   }
 }
 
-function prepareFolder({ folder, port }: NodePlan): void {
+function prepareFolder(plan: NodePlan): void {
+  const { folder, cookie } = plan;
   for (const part of ["mnesia", "log"]) mkdirSync(join(folder, part), { recursive: true });
-  const cookie = join(folder, ".erlang.cookie");
   // Erlang refuses a cookie that others may read.
-  if (!existsSync(cookie)) writeFileSync(cookie, randomBytes(20).toString("hex"), { mode: 0o400 });
+  if (!existsSync(cookiePath(folder))) writeFileSync(cookiePath(folder), cookie, { mode: 0o400 });
   writeFileSync(join(folder, "enabled_plugins"), "[].\n");
-  writeFileSync(join(folder, "advanced.config"), settings(port));
+  writeFileSync(join(folder, "advanced.config"), settings(plan));
+}
+
+function cookiePath(folder: string): string {
+  return join(folder, ".erlang.cookie");
 }
 
 /** Erlang terms, not rabbitmq.conf: the latter is translated at every start, which takes longer than this node's work. */
-function settings(port: number): string {
+function settings({ port, peers }: NodePlan): string {
+  const cluster =
+    peers.length === 1
+      ? ""
+      : `,
+    {cluster_nodes, {[${peers.map((peer) => `'${peer}@localhost'`).join(", ")}], disc}},
+    {cluster_partition_handling, pause_minority}`;
   return `[
-  {rabbit, [{tcp_listeners, [{"127.0.0.1", ${port}}]}]},
+  {rabbit, [{tcp_listeners, [{"127.0.0.1", ${port}}]}${cluster}]},
   {ra, [{wal_max_size_bytes, 33554432}]}
 ].
 `;
@@ -78,7 +98,7 @@ function settings(port: number): string {
  * Everything the node reads of its environment. Nothing of the caller's gets in but the PATH: RABBITMQ_ and ERL_
  * variables of the machine's own node would send this one to that one's folders.
  */
-function environment({ folder, name, port, distPort, epmdPort }: NodePlan): NodeJS.ProcessEnv {
+function environment({ folder, name, port, distPort, epmdPort, peers }: NodePlan): NodeJS.ProcessEnv {
   return {
     PATH: searchPath(),
     LANG: "C.UTF-8",
@@ -98,8 +118,11 @@ function environment({ folder, name, port, distPort, epmdPort }: NodePlan): Node
     RABBITMQ_GENERATED_CONFIG_DIR: join(folder, "config"),
     // With this and "-noinput" the script becomes the node instead of waiting beside it.
     RABBITMQ_ALLOW_INPUT: "true",
-    RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS:
-      "+S 2:2 +sbwt none +sbwtdcpu none +sbwtdio none -kernel inet_dist_use_interface {127,0,0,1}",
+    RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS: [
+      // Several nodes share the machine, and a lost one is to be noticed within seconds.
+      peers.length === 1 ? "+S 2:2" : "+S 1:1 -kernel net_ticktime 5",
+      "+sbwt none +sbwtdcpu none +sbwtdio none -kernel inet_dist_use_interface {127,0,0,1}",
+    ].join(" "),
     ERL_EPMD_ADDRESS: "127.0.0.1",
     ERL_EPMD_PORT: String(epmdPort),
     ERL_CRASH_DUMP_SECONDS: "0",

@@ -1,4 +1,4 @@
-import { readFileSync, renameSync, rmdirSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, renameSync, rmdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { ProcessIdentity } from "./process.ts";
 
@@ -7,7 +7,7 @@ export type BrokerRecord = ProcessRecord | ContainerRecord;
 
 export interface ProcessRecord {
   readonly kind: "process";
-  /** One for now; a cluster will have several, which share the epmd. */
+  /** Node 1 first; those of a cluster share the epmd. One that ended by itself stays listed. */
   readonly nodes: readonly NodeRecord[];
   /** Erlang's name service, private to this data folder. */
   readonly epmd: ProcessIdentity & { readonly port: number };
@@ -24,9 +24,16 @@ export interface ContainerRecord {
   readonly port: number;
 }
 
-/** The folder of node 1, which will have brothers when there is a cluster. */
-export function nodeFolder(dataDir: string): string {
-  return join(dataDir, "node-1");
+/** The folder of one node; they count from 1. */
+export function nodeFolder(dataDir: string, index: number): string {
+  return join(dataDir, `node-${index}`);
+}
+
+/** How many nodes this folder has data of; 0 when nothing was ever started here. */
+export function countNodes(dataDir: string): number {
+  let count = 0;
+  while (existsSync(join(nodeFolder(dataDir, count + 1), "name"))) count++;
+  return count;
 }
 
 /** `undefined` when nothing was started here, or it was stopped since. */
@@ -61,7 +68,9 @@ export function removeRecord(dataDir: string): void {
 
 /** Deletes what `up` wrote, and the folder itself only when nothing else is in it. */
 export function discardData(dataDir: string): void {
-  rmSync(nodeFolder(dataDir), { recursive: true, force: true, maxRetries: 5 });
+  for (const name of existsSync(dataDir) ? readdirSync(dataDir) : []) {
+    if (/^node-\d+$/.test(name)) rmSync(join(dataDir, name), { recursive: true, force: true, maxRetries: 5 });
+  }
   removeRecord(dataDir);
   try {
     rmdirSync(dataDir);
