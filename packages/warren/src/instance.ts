@@ -1,6 +1,6 @@
 import type { Codec } from "./codec/codec.ts";
 import type { Event } from "./contract/contract.ts";
-import { oneAtATime, sparingNeighbours } from "./events/quarantine.ts";
+import { quarantine } from "./events/quarantine.ts";
 import { type Listener, subscriber } from "./events/subscriber.ts";
 import type { Random } from "./id.ts";
 import { names } from "./names.ts";
@@ -60,10 +60,10 @@ export async function consumeAs(options: InstanceOptions): Promise<readonly Cons
     transport.consume(names.instance(name, scope.instance), answer, { prefetch }),
   ];
   if (group.length > 0) {
-    const quarantine = { ...options, service: name, hear: hear(names.events(name), group) };
+    const handle = quarantine({ ...options, service: name, hear: hear(names.events(name), group) });
     consuming.push(
-      transport.consume(names.events(name), sparingNeighbours(quarantine), { prefetch }),
-      transport.consume(names.quarantine(name), oneAtATime(quarantine), { prefetch: 1 }),
+      transport.consume(names.events(name), handle.sparing, { prefetch }),
+      transport.consume(names.quarantine(name), handle.alone, { prefetch: 1 }),
     );
   }
   if (everyInstance.length > 0) {

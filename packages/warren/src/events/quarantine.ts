@@ -4,13 +4,26 @@ import { headers, names } from "../names.ts";
 import type { Bury } from "../retry/bury.ts";
 import { carried, type Move } from "../retry/move.ts";
 import { quarantineQueue } from "../retry/topology.ts";
+import type { Clock } from "../time.ts";
 import type { Disposition, Handle } from "../transport.ts";
 
 export interface QuarantineOptions {
   readonly service: string;
+  /** What is done with an event. */
   readonly hear: Handle;
   readonly move: Move;
   readonly bury: Bury;
+  readonly clock: Clock;
+}
+
+export interface Quarantine {
+  /** For the queue of events: handles them, those excepted that came back too often. They go to the quarantine, confirmed. */
+  readonly sparing: Handle;
+  /**
+   * For the queue of those in quarantine, to be consumed one at a time: one that kills its process now takes nothing
+   * along, and the innocent among them are done. One that comes back from here as often again is a dead letter.
+   */
+  readonly alone: Handle;
 }
 
 /**
@@ -20,29 +33,46 @@ export interface QuarantineOptions {
  */
 const suspectedAfter = 3;
 
-/** Handles events, those excepted that came back too often: they go to the quarantine, confirmed. */
-export function sparingNeighbours({ service, hear, move }: QuarantineOptions): Handle {
-  return function handle(message: Incoming): Disposition | Promise<Disposition> {
-    if (message.returns < suspectedAfter) return hear(message);
-    return move(message, {
+export function quarantine({ service, hear, move, bury, clock }: QuarantineOptions): Quarantine {
+  let moving = 0;
+  const waiting: (() => void)[] = [];
+
+  function spare(message: Incoming): Promise<Disposition> {
+    moving++;
+    const moved = move(message, {
       exchange: "",
       key: names.quarantine(service),
       headers: { ...carried(message), [headers.suspected]: message.returns },
       topology: { queues: [quarantineQueue(service)] },
-    }).then((done) => (done === "too-large" ? hear(message) : done));
-  };
-}
+    });
+    return moved
+      .then((done) => (done === "too-large" ? hear(message) : done))
+      .finally(() => {
+        // Soon: the acknowledgement is to be on its way first.
+        clock.soon(() => {
+          if (--moving > 0) return;
+          for (const go of waiting.splice(0)) go();
+        });
+      });
+  }
 
-/**
- * Handles the events in quarantine, to be consumed one at a time: one that kills its process now takes nothing along,
- * and the innocent among them are done. One that comes back from here as often again is a dead letter.
- */
-export function oneAtATime({ service, hear, bury }: QuarantineOptions): Handle {
-  return function handle(message: Incoming): Disposition | Promise<Disposition> {
-    if (message.returns < suspectedAfter) return hear(message);
+  /** A process killed in the middle of moving would leave those in both places. */
+  function nothingMoves(): Promise<void> {
+    return new Promise((resolve) => waiting.push(resolve));
+  }
+
+  function condemn(message: Incoming): Promise<Disposition> {
     const before = Number(message.headers?.[headers.suspected] ?? 0);
     const text = `Came back ${before + message.returns} times, the last ${message.returns} of them alone in hand: whatever worked on it was gone each time. It may make the process crash, run out of memory or block.`;
     const error = new Fault("UNKNOWN_OUTCOME", { returns: before + message.returns }, { message: text });
     return bury(message, { service, queue: names.events(service), reason: "crashed", error });
+  }
+
+  return {
+    sparing: (message) => (message.returns < suspectedAfter ? hear(message) : spare(message)),
+    alone(message) {
+      if (message.returns >= suspectedAfter) return condemn(message);
+      return moving === 0 ? hear(message) : nothingMoves().then(() => hear(message));
+    },
   };
 }

@@ -31,7 +31,7 @@ export function eventQueue(name: string, service: string): Queue {
   return { name, type: "quorum", lifetime: "durable", deadLetter, deliveryLimit };
 }
 
-/** See `sparingNeighbours`. */
+/** See `quarantine`. */
 export function quarantineQueue(service: string): Queue {
   return eventQueue(names.quarantine(service), service);
 }

@@ -1,0 +1,97 @@
+import { spawn } from "node:child_process";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { expect, inject, it, onTestFinished } from "vitest";
+import { z } from "zod";
+import { embedded, embeddedBroker } from "../src/embedded/index.ts";
+import { app, contract, names, service, silent } from "../src/index.ts";
+import { deletedLater, outsider, transport } from "./rabbit.ts";
+
+const numbers = (count: number): number[] => Array.from({ length: count }, (_, i) => i + 1);
+
+it("a message that kills its process again and again is buried as crashed; the hundred in hand with it are done", async () => {
+  const name = `victim-${crypto.randomUUID().slice(0, 8)}`;
+  const press = `${name}-press`;
+  const ours = transport();
+  for (const queue of [names.requests(name), names.events(name), names.quarantine(name), names.dead(name)])
+    await deletedLater(queue);
+  const done = new Set<number>();
+  let ended = false;
+  let starts = 0;
+  const fixture = join(import.meta.dirname, "fixtures/poisoned.ts");
+  const supervise = (): void => {
+    if (ended) return;
+    starts++;
+    const child = spawn(process.execPath, [fixture, inject("amqpUrl"), name], {
+      stdio: ["ignore", "pipe", "inherit"],
+    });
+    createInterface({ input: child.stdout }).on("line", (line) => done.add(Number(line)));
+    child.once("exit", supervise);
+    onTestFinished(() => void child.kill("SIGKILL"));
+  };
+  onTestFinished(() => {
+    ended = true;
+  });
+  supervise();
+  await expect
+    .poll(() => ours.inspect(names.events(name)), { timeout: 10_000 })
+    .toMatchObject({ consumers: 1 });
+  for (const n of numbers(100))
+    await ours.publish({
+      exchange: "",
+      key: names.events(name),
+      type: `${press}.out`,
+      messageId: `m-${n}`,
+      body: Buffer.from(JSON.stringify({ n })),
+      persistent: true,
+      mandatory: true,
+    });
+  await expect
+    .poll(async () => (await ours.inspect(names.dead(name)))?.messages, { timeout: 15_000 })
+    .toBe(1);
+  await expect.poll(() => done.size, { timeout: 5_000 }).toBe(99);
+  expect(done.has(50)).toBe(false);
+  const letter = await (await outsider()).get(names.dead(name));
+  expect(letter).toMatchObject({
+    properties: {
+      messageId: "m-50",
+      headers: {
+        "warren-reason": "crashed",
+        "warren-queue": names.events(name),
+        "warren-service": name,
+        "warren-error": expect.stringMatching(/Came back 6 times/),
+      },
+    },
+  });
+  // Three deaths among the others, three alone. Where an acknowledgement died with the process, there is a second copy.
+  expect(starts).toBeGreaterThanOrEqual(7);
+  expect(starts).toBeLessThanOrEqual(13);
+}, 30_000);
+
+it("an event that only had bad luck with its instances is done, from quarantine", async () => {
+  const press = contract("press", { events: { out: z.object({ n: z.number() }) } });
+  const broker = embeddedBroker();
+  const reading = embedded({ broker });
+  const done: number[] = [];
+  let unlucky = 5;
+  const reader = service(contract("reader", {}), {
+    uses: { press },
+    methods: {},
+    on: {
+      "press.out": ({ n }) => {
+        if (unlucky-- > 0) {
+          broker.cut(reading);
+          return new Promise(() => {});
+        }
+        done.push(n);
+        return undefined;
+      },
+    },
+  });
+  const app_ = app({ transport: reading, services: [reader], log: silent });
+  await app_.start();
+  onTestFinished(() => app_.stop({ drainMs: 0 }));
+  await app_.emit(press.events.out, { n: 1 });
+  await expect.poll(() => done, { timeout: 5_000 }).toEqual([1]);
+  expect(await reading.inspect(names.dead("reader"))).toMatchObject({ messages: 0 });
+});
