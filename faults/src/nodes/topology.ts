@@ -112,23 +112,7 @@ export function topologyFaults(evaluate: Evaluate): TopologyFaults {
     async deleteVhost(vhost) {
       await evaluate(`rabbit_vhost:delete(${binary(vhost)}, ${user})`, slowMs);
     },
-    async restartVhost(vhost = "/") {
-      await evaluate(
-        `{ok, Supervisor} = rabbit_vhost_sup_sup:get_vhost_sup(${binary(vhost)}),
-         Watch = monitor(process, Supervisor),
-         exit(Supervisor, kill),
-         receive {'DOWN', Watch, _, _, _} -> ok end,
-         (fun Start(0) -> error(vhost_does_not_start);
-              Start(Left) ->
-                case rabbit_vhost_sup_sup:start_vhost(${binary(vhost)}) of
-                  {ok, _} -> ok;
-                  {error, {already_started, _}} -> ok;
-                  _ -> timer:sleep(50), Start(Left - 1)
-                end
-          end)(200)`,
-        slowMs,
-      );
-    },
+    restartVhost: (vhost = "/") => restartVhost(evaluate, vhost),
   };
 }
 
@@ -141,7 +125,7 @@ async function queueState(evaluate: Evaluate, queue: string, vhost: string): Pro
           rabbit_quorum_queue ->
             {ok, {_, Found}, _} = ra:leader_query(amqqueue:get_pid(Queue), fun(State) ->
               [rabbit_fifo:query_messages_ready(State),
-               maps:size(rabbit_fifo:query_messages_checked_out(State)),
+               rabbit_fifo:query_messages_checked_out(State),
                rabbit_fifo:query_consumer_count(State)]
             end),
             Found;
@@ -181,4 +165,28 @@ async function transferLeader(
     slowMs,
   );
   if (answer !== "done") throw new Error(`${queue} was not handed over to ${nodeName}: ${answer}`);
+}
+
+/** The supervisor starts it again by itself or leaves it dead, as it is set; the queues come back after that. */
+async function restartVhost(evaluate: Evaluate, vhost: string): Promise<void> {
+  const name = binary(vhost);
+  await evaluate(
+    `{ok, Supervisor} = rabbit_vhost_sup_sup:get_vhost_sup(${name}),
+     Watch = monitor(process, Supervisor),
+     exit(Supervisor, kill),
+     receive {'DOWN', Watch, _, _, _} -> ok end,
+     IsBack = fun() ->
+       rabbit_vhost_sup_sup:start_vhost(${name}),
+       lists:all(fun(Queue) ->
+         case amqqueue:get_pid(Queue) of
+           Pid when is_pid(Pid) -> rabbit_misc:is_process_alive(Pid) andalso amqqueue:get_state(Queue) =:= live;
+           _ -> true
+         end
+       end, rabbit_amqqueue:list(${name}))
+     end,
+     (fun Wait(0) -> error(the_queues_do_not_come_back);
+          Wait(Left) -> IsBack() orelse begin timer:sleep(20), Wait(Left - 1) end
+      end)(1000)`,
+    slowMs,
+  );
 }

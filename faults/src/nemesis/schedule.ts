@@ -1,0 +1,43 @@
+import { pick, seeded } from "./random.ts";
+
+/** How a fault comes and goes. Times in milliseconds. */
+export interface Rhythm {
+  /** How long the faults last, from and to. A fault that is over at once, such as a kill, has 0. */
+  readonly lastsMs: readonly [number, number];
+  /** How long all is well between them. */
+  readonly pauseMs: readonly [number, number];
+}
+
+/** One blow. */
+export interface Blow<F> {
+  readonly atMs: number;
+  readonly lastsMs: number;
+  readonly fault: F;
+  /** For what the fault itself leaves to chance: which node, which process. */
+  readonly chance: number;
+}
+
+/** Before the first fault the system is to be seen working, and after the last one there is time to recover. */
+const calmMs = 1_000;
+
+/** What is done to the system during `durationMs`: the same for the same seed. Blows do not overlap. */
+export function schedule<F>(
+  seed: number,
+  faults: readonly F[],
+  rhythm: Rhythm,
+  durationMs: number,
+): readonly Blow<F>[] {
+  const random = seeded(seed);
+  const between = ([low, high]: readonly [number, number]): number =>
+    Math.round(low + random() * (high - low));
+  const blows: Blow<F>[] = [];
+  if (faults.length === 0) return blows;
+  for (let atMs = calmMs; ; ) {
+    const blow = { atMs, lastsMs: between(rhythm.lastsMs), fault: pick(random, faults), chance: random() };
+    const endMs = atMs + blow.lastsMs;
+    // However short the run: without a single fault it would say nothing.
+    if (endMs + calmMs > durationMs && blows.length > 0) return blows;
+    blows.push(blow);
+    atMs = endMs + Math.max(1, between(rhythm.pauseMs));
+  }
+}

@@ -1,0 +1,3 @@
+export interface Nodes {
+  readonly x?: 1;
+}

@@ -1,0 +1,82 @@
+import type { Rhythm } from "../nemesis/schedule.ts";
+import type { Mix } from "../processes/message.ts";
+import type { World } from "./world.ts";
+
+/** Something that goes wrong. `strike` does it, and gives back what undoes it; nothing where it is over at once. */
+export interface Fault {
+  readonly name: string;
+  strike(world: World, chance: number): Promise<Heal | undefined>;
+}
+export type Heal = () => Promise<void>;
+
+/** What runs while the faults happen. */
+export interface Load {
+  readonly publishers: number;
+  readonly workers: number;
+  /** Of each publisher. */
+  readonly perSecond: number;
+  /** Unconfirmed messages of each publisher. */
+  readonly inFlight: number;
+  readonly keys: number;
+  readonly mix: Mix;
+  readonly prefetch: number;
+  readonly slowMs: number;
+  readonly timeoutMs: number;
+  readonly attempts: number;
+  readonly heartbeatSeconds: number;
+  /** Of each publisher. */
+  readonly callsPerSecond: number;
+  /** Publish so many each, and start the workers only then. */
+  readonly backlog: number | undefined;
+}
+
+/** What must hold beyond "nothing lost, nothing unexpected". */
+export interface Demands {
+  /** Every call is answered, and none runs twice. */
+  readonly calls?: boolean;
+  /** No innocent message becomes a dead letter. */
+  readonly noneDragged?: boolean;
+  /** From the end of each fault to the next effect. */
+  readonly recoveryMs?: number;
+  /** The most memory of a worker. */
+  readonly workerMib?: number;
+}
+
+export interface Scenario {
+  readonly name: string;
+  /** One line for people. */
+  readonly about: string;
+  /** The number of its group in the list of faults of docs/faults.md. */
+  readonly group: string;
+  /** How many broker nodes it needs. */
+  readonly nodes: 1 | 3;
+  /** The processes reach the broker through a TCP proxy that can fail. */
+  readonly proxied?: boolean;
+  readonly load?: Partial<Load>;
+  readonly faults: readonly Fault[];
+  readonly rhythm?: Partial<Rhythm>;
+  /** Unless the user says otherwise. */
+  readonly seconds?: number;
+  readonly demands?: Demands;
+  /** Not part of `--all`. */
+  readonly long?: boolean;
+}
+
+export const usualLoad: Load = {
+  publishers: 2,
+  workers: 2,
+  perSecond: 250,
+  inFlight: 500,
+  keys: 50,
+  mix: { ok: 0.9, slow: 0.05, flaky: 0.05 },
+  prefetch: 100,
+  slowMs: 50,
+  timeoutMs: 2_000,
+  attempts: 5,
+  heartbeatSeconds: 10,
+  callsPerSecond: 0,
+  backlog: undefined,
+};
+
+export const usualRhythm: Rhythm = { lastsMs: [500, 2_000], pauseMs: [700, 2_500] };
+export const usualSeconds = 10;
