@@ -2,6 +2,7 @@ import { pino } from "pino";
 import type { App, AppOptions, Subscription } from "./application.ts";
 import { json } from "./codec/json.ts";
 import { type AnyContract, contract, type Event } from "./contract/contract.ts";
+import { noteServices } from "./dead-letters/known-services.ts";
 import { listen } from "./events/listening.ts";
 import { type EventPublisher, eventPublisher } from "./events/publisher.ts";
 import { idSource, randomId, systemRandom } from "./id.ts";
@@ -59,6 +60,10 @@ export function app(options: AppOptions): App {
   }
 
   async function attach(): Promise<void> {
+    await noteServices(
+      transport,
+      parts.services.map(({ contract }) => contract.name),
+    );
     await transport.declare(topologyOf(parts.services, parts.instance));
     await calls.start();
     const attached = await Promise.all(

@@ -57,10 +57,25 @@ export type { Codec } from "./codec/codec.ts";
 export { json } from "./codec/json.ts";
 export { eventsOf, methodsOf } from "./contract/contract.ts";
 export { errorDetails } from "./contract/method.ts";
+export type { LetterGroup } from "./dead-letters/cause.ts";
+export {
+  type DeadLetters,
+  type DeadLettersOptions,
+  deadLetters,
+  type LetterGroups,
+  type LetterList,
+  type LookOptions,
+} from "./dead-letters/dead-letters.ts";
+export type { Decision, DecisionOptions, ReplayOptions, StayedLetter } from "./dead-letters/decision.ts";
+export type { LetterFilter } from "./dead-letters/filter.ts";
+export { type DeadLetter, type LetterBody, letterBody } from "./dead-letters/letter.ts";
+export type { LetterEdit } from "./dead-letters/republish.ts";
+export type { Seen } from "./dead-letters/see.ts";
 export { isSystemCode, systemFaults } from "./fault.ts";
 export { type Random, randomId, systemRandom } from "./id.ts";
 export type { Headers, HeaderValue, Incoming, Outgoing, Properties } from "./message.ts";
 export { headers, names } from "./names.ts";
+export { retryAfterOf } from "./retry/retry-after.ts";
 export { type Clock, delay, systemClock, type Timer } from "./time.ts";
 export type { Trail } from "./trail.ts";
 export type * from "./transport.ts";

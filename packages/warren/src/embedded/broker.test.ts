@@ -132,7 +132,7 @@ describe("the embedded broker", () => {
     ]);
   });
 
-  it("notes on a dead letter where it died first and why, and drops the note when that is published again", async () => {
+  it("notes on a dead letter where it died first and last, and why, and drops the notes when that is published again", async () => {
     const transport = await withQueue(embedded(), "dead");
     await transport.declare({ queues: [{ ...classic("q"), deadLetter: { exchange: "", key: "dead" } }] });
     await transport.consume("q", () => "reject", { prefetch: 1 });
@@ -145,6 +145,8 @@ describe("the embedded broker", () => {
       "x-first-death-exchange": "",
       "x-first-death-queue": "q",
       "x-first-death-reason": "rejected",
+      "x-last-death-queue": "q",
+      "x-last-death-reason": "rejected",
     });
     await transport.publish({ ...got[0]!, key: "dead", mandatory: true });
     await rest();

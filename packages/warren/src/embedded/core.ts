@@ -267,6 +267,8 @@ function died(
       "x-first-death-queue": queue,
       "x-first-death-reason": reason,
       ...message.headers,
+      "x-last-death-queue": queue,
+      "x-last-death-reason": reason,
     },
   };
 }

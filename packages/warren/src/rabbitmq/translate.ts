@@ -42,5 +42,16 @@ function plain(headers: Record<string, unknown>): Headers | undefined {
     kept ??= {};
     kept[name] = value;
   }
-  return kept;
+  return withLastDeath(headers["x-death"], kept);
+}
+
+/** The broker's newest note on why the message lies where it does. From 3.13 on it says so in plain headers itself. */
+function withLastDeath(
+  deaths: unknown,
+  kept: Record<string, HeaderValue> | undefined,
+): Record<string, HeaderValue> | undefined {
+  if (!Array.isArray(deaths) || kept?.["x-last-death-queue"] !== undefined) return kept;
+  const { queue, reason } = (deaths[0] ?? {}) as { queue?: unknown; reason?: unknown };
+  if (typeof queue !== "string" || typeof reason !== "string") return kept;
+  return { ...kept, "x-last-death-queue": queue, "x-last-death-reason": reason };
 }

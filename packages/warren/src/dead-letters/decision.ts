@@ -1,0 +1,216 @@
+import { Fault, isFault } from "../fault.ts";
+import { names } from "../names.ts";
+import type { Transport } from "../transport.ts";
+import { wholeNumber } from "../whole-number.ts";
+import { type Desk, decide, type Item } from "./decide.ts";
+import { type LetterFilter, matcher } from "./filter.ts";
+import type { DeadLetter } from "./letter.ts";
+import { edited, type LetterEdit, revived } from "./republish.ts";
+import { see } from "./see.ts";
+import type { Source } from "./source.ts";
+
+export interface DecisionOptions {
+  /** Says what would be done, and does nothing. @default false */
+  readonly dryRun?: boolean | undefined;
+  /** Ends it between two letters: each is where it was or where it goes, never in both or in neither. */
+  readonly signal?: AbortSignal | undefined;
+  /** Called after each letter, with the numbers so far. */
+  readonly onProgress?: ((progress: { readonly done: number; readonly stayed: number }) => void) | undefined;
+}
+
+export interface ReplayOptions extends DecisionOptions {
+  /** At most so many a second. @default as fast as the broker takes them */
+  readonly ratePerSecond?: number | undefined;
+}
+
+/** What was decided, or what would be. */
+export interface Decision {
+  readonly done: number;
+  /** Letters that are where they were, and why. */
+  readonly stayed: readonly StayedLetter[];
+  /** Where how many of those done went. */
+  readonly queues: readonly { readonly queue: string; readonly count: number }[];
+  /** Events that nobody subscribes to still: they were sent, and are in `warren.unheard` again. As far as its length tells. */
+  readonly unheardAgain: number;
+  /** Letters that were not looked at, since there were too many at once. Decide again. */
+  readonly unseen: number;
+}
+
+export interface StayedLetter {
+  readonly id: string;
+  readonly service: string;
+  readonly why: string;
+}
+
+export function replayAll(
+  desk: Desk,
+  sources: readonly Source[],
+  filter: LetterFilter,
+  options: ReplayOptions,
+): Promise<Decision> {
+  const { ratePerSecond } = options;
+  if (ratePerSecond !== undefined && !(ratePerSecond > 0))
+    throw new TypeError(`replay: \`ratePerSecond\` is ${ratePerSecond}; use a number above 0.`);
+  if (options.dryRun === true) return rehearse(desk, sources, filter, options.signal);
+  return decideAll(desk, sources, filter, options, "replayed", async (source, { message }) => {
+    const target = source.target(message);
+    if (target === undefined) throw new Fault("UNROUTABLE", {}, { message: nowhere });
+    await desk.transport.publish(revived(message, target));
+  });
+}
+
+export function discardAll(
+  desk: Desk,
+  sources: readonly Source[],
+  filter: LetterFilter,
+  options: DecisionOptions,
+): Promise<Decision> {
+  if (options.dryRun === true) return counted(desk, sources, filter, options.signal);
+  return decideAll(desk, sources, filter, options, "discarded", async () => {});
+}
+
+export function editAll(
+  desk: Desk,
+  sources: readonly Source[],
+  id: string,
+  edit: LetterEdit,
+  options: DecisionOptions,
+): Promise<Decision> {
+  if (options.dryRun === true) return counted(desk, sources, { ids: [id] }, options.signal);
+  return decideAll(desk, sources, { ids: [id] }, options, "changed", async (source, { message }) => {
+    await desk.transport.publish(edited(source, message, edit, desk.clock.now()));
+  });
+}
+
+const nowhere = "nothing says which queue it came from";
+
+async function decideAll(
+  desk: Desk,
+  sources: readonly Source[],
+  filter: LetterFilter,
+  options: ReplayOptions,
+  done: string,
+  act: (source: Source, item: Item) => Promise<void>,
+): Promise<Decision> {
+  const limit = wholeNumber("limit", filter.limit, Number.MAX_SAFE_INTEGER, 1, Number.MAX_SAFE_INTEGER);
+  const tally = tallying();
+  const matches = matcher(filter, desk.clock.now());
+  for (const source of sources) {
+    if (options.signal?.aborted === true || tally.done >= limit) break;
+    try {
+      const result = await decide(desk, source, {
+        matches,
+        limit: limit - tally.done,
+        ratePerSecond: options.ratePerSecond,
+        signal: options.signal,
+        act: (item) => act(source, item),
+        tell: (letter, failure) => {
+          tally.tell(letter, failure);
+          options.onProgress?.({ done: tally.done, stayed: tally.stayed.length });
+        },
+      });
+      tally.unseen += result.unseen;
+      if (source.name === names.unheard) tally.unheardAgain += result.returned;
+    } catch (error) {
+      throw tally.done === 0 ? error : partly(error, tally.done, done);
+    }
+  }
+  return tally.decision();
+}
+
+function partly(error: unknown, done: number, what: string): Fault {
+  const { code, message } = isFault(error)
+    ? error
+    : { code: "INTERNAL", message: String((error as Error).message) };
+  const text = `${done} dead letters were ${what}, then: ${message}`;
+  return new Fault(code, { done }, { message: text, cause: error });
+}
+
+/** Counts what would be done. */
+async function counted(
+  desk: Desk,
+  sources: readonly Source[],
+  filter: LetterFilter,
+  signal: AbortSignal | undefined,
+): Promise<Decision> {
+  const tally = tallying();
+  const seen = await see(desk, sources, filter, signal, (letter) => {
+    if (tally.done < (filter.limit ?? Number.POSITIVE_INFINITY)) tally.tell(letter, undefined);
+    return false;
+  });
+  tally.unseen = seen.total - seen.looked;
+  return tally.decision();
+}
+
+/** A replay that only asks whether the queues are there. */
+async function rehearse(
+  desk: Desk,
+  sources: readonly Source[],
+  filter: LetterFilter,
+  signal: AbortSignal | undefined,
+): Promise<Decision> {
+  const meant: Pick<DeadLetter, "id" | "service" | "queue">[] = [];
+  const seen = await see(desk, sources, filter, signal, ({ id, service, queue }) => {
+    if (meant.length < (filter.limit ?? Number.POSITIVE_INFINITY)) meant.push({ id, service, queue });
+    return false;
+  });
+  const tally = tallying();
+  tally.unseen = seen.total - seen.looked;
+  const there = new Map<string, boolean>();
+  for (const letter of meant) {
+    const { queue, service } = letter;
+    if (queue !== undefined && service !== names.unheard && !there.has(queue))
+      there.set(queue, await exists(desk.transport, queue));
+    if (queue === undefined) tally.stay(letter, nowhere);
+    else if (there.get(queue) === false) tally.stay(letter, gone(queue));
+    else tally.tell(letter, undefined);
+  }
+  return tally.decision();
+}
+
+async function exists(transport: Transport, queue: string): Promise<boolean> {
+  try {
+    return (await transport.inspect(queue)) !== undefined;
+  } catch (error) {
+    // A queue of another connection must not be asked about; it takes messages all the same.
+    if (isFault(error)) throw error;
+    return true;
+  }
+}
+
+function gone(queue: string): string {
+  return `its queue ${queue} does not exist any more`;
+}
+
+function tallying() {
+  const stayed: StayedLetter[] = [];
+  const queues = new Map<string, number>();
+  type Told = Pick<DeadLetter, "id" | "service" | "queue">;
+  const stay = ({ id, service }: Told, why: string): void => void stayed.push({ id, service, why });
+  const tally = {
+    done: 0,
+    unseen: 0,
+    unheardAgain: 0,
+    stayed,
+    stay,
+    tell(letter: Told, failure: unknown): void {
+      if (failure !== undefined) return stay(letter, whyOf(letter, failure));
+      tally.done++;
+      const queue = letter.queue ?? "";
+      queues.set(queue, (queues.get(queue) ?? 0) + 1);
+    },
+    decision: (): Decision => ({
+      done: tally.done,
+      stayed,
+      queues: [...queues].map(([queue, count]) => ({ queue, count })),
+      unheardAgain: tally.unheardAgain,
+      unseen: tally.unseen,
+    }),
+  };
+  return tally;
+}
+
+function whyOf({ queue }: Pick<DeadLetter, "queue">, failure: unknown): string {
+  if (isFault(failure) && failure.code === "UNROUTABLE" && queue !== undefined) return gone(queue);
+  return failure instanceof Error ? failure.message : String(failure);
+}

@@ -1,0 +1,56 @@
+import type { Incoming } from "../message.ts";
+import { headers, names } from "../names.ts";
+
+/** A queue of messages that wait for somebody to decide. */
+export interface Source {
+  /** The service whose letters they are, or `warren.unrouted`, `warren.unheard`. */
+  readonly name: string;
+  readonly queue: string;
+  /** Where a letter is published to be tried again; `undefined` where nothing says so. */
+  target(message: Incoming): Target | undefined;
+  /** Where a letter is published to stay what it is. */
+  home(message: Incoming): Target;
+}
+
+export interface Target {
+  readonly exchange: string;
+  readonly key: string;
+}
+
+/** What nobody takes: retries whose queue was deleted, and events that nobody subscribed to. */
+export const unclaimed: readonly string[] = [names.unrouted, names.unheard];
+
+export function sourceOf(name: string): Source {
+  if (name === names.unrouted)
+    return {
+      name,
+      queue: name,
+      // The key of a delayed message is the queue it came from.
+      target: ({ key }) => queueTarget(key),
+      home: ({ key }) => ({ exchange: name, key }),
+    };
+  if (name === names.unheard)
+    return {
+      name,
+      queue: name,
+      target: ({ key }) => ({ exchange: names.eventExchange, key }),
+      home: ({ key }) => ({ exchange: name, key }),
+    };
+  const queue = names.dead(name);
+  return {
+    name,
+    queue,
+    target: failedQueue,
+    home: () => ({ exchange: "", key: queue }),
+  };
+}
+
+/** By Warren's own note, else the broker's. */
+function failedQueue({ headers: all = {} }: Incoming): Target | undefined {
+  const noted = all[headers.queue] ?? all["x-last-death-queue"] ?? all["x-first-death-queue"];
+  return typeof noted === "string" && noted !== "" ? queueTarget(noted) : undefined;
+}
+
+function queueTarget(key: string): Target {
+  return { exchange: "", key };
+}
