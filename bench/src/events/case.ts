@@ -11,6 +11,8 @@ const warmupMs = 2_000;
 interface Run extends Measured {
   readonly confirmedPerSecond: number;
   readonly consumedPerSecond: number;
+  readonly publisherCpu: number;
+  readonly consumerCpu: number;
 }
 
 /** Publisher and consumer as processes of their own, Warren and its twin in turn. */
@@ -41,7 +43,7 @@ async function measure(side: Side, url: string, inFlight: number, seconds: numbe
       const published = await publisher.next<Measured & Published>();
       // It answers once everything that was confirmed has arrived: the next run begins with an empty queue.
       consumer.tell(published);
-      const { inWindow, handled } = await consumer.next<Consumed>();
+      const { inWindow, handled, cpuMicroseconds } = await consumer.next<Consumed>();
       if (handled !== published.total)
         throw new Error(`${side}: ${published.total} events were confirmed and ${handled} consumed.`);
       const consumedPerSecond = inWindow / seconds;
@@ -49,6 +51,8 @@ async function measure(side: Side, url: string, inFlight: number, seconds: numbe
         ...published,
         confirmedPerSecond: published.perSecond,
         consumedPerSecond,
+        publisherCpu: published.cpuMicroseconds,
+        consumerCpu: cpuMicroseconds,
         perSecond: Math.min(published.perSecond, consumedPerSecond),
       };
     } finally {
@@ -72,5 +76,7 @@ function rowsOf(inFlight: number, runs: Runs<Run>): Row[] {
     row("confirmed/s", (run) => run.confirmedPerSecond, ""),
     row("consumed/s", (run) => run.consumedPerSecond, ""),
     ...latency,
+    row("CPU µs per event, publisher", (run) => run.publisherCpu, ""),
+    row("CPU µs per event, consumer", (run) => run.consumerCpu, ""),
   ];
 }

@@ -7,12 +7,16 @@ export interface Published {
   readonly untilMs: number;
   /** All events confirmed, those outside the window too. */
   readonly total: number;
+  /** Processor time that the publisher took for each, in microseconds. */
+  readonly cpuMicroseconds: number;
 }
 
 export interface Consumed {
   /** Handled between `fromMs` and `untilMs`. */
   readonly inWindow: number;
   readonly handled: number;
+  /** Processor time that the consumer took for each, in microseconds. */
+  readonly cpuMicroseconds: number;
 }
 
 const slotMs = 10;
@@ -22,6 +26,7 @@ const patienceMs = 60_000;
 export function tally(): { count(): void; report(): Promise<void> } {
   const slots: { slot: number; handled: number }[] = [{ slot: 0, handled: 0 }];
   let handled = 0;
+  const idle = process.cpuUsage();
 
   async function report(): Promise<void> {
     const { fromMs, untilMs, total } = await heard<Published>();
@@ -31,9 +36,10 @@ export function tally(): { count(): void; report(): Promise<void> } {
         throw new Error(`Only ${handled} of ${total} confirmed events arrived within ${patienceMs} ms.`);
       await sleep(slotMs);
     }
+    const cpuMicroseconds = cpuSince(idle) / handled;
     const inside = slots.filter(({ slot }) => slot * slotMs >= fromMs && slot * slotMs < untilMs);
     const inWindow = inside.reduce((sum, slot) => sum + slot.handled, 0);
-    say({ inWindow, handled } satisfies Consumed);
+    say({ inWindow, handled, cpuMicroseconds } satisfies Consumed);
   }
 
   return {
@@ -46,4 +52,10 @@ export function tally(): { count(): void; report(): Promise<void> } {
     },
     report,
   };
+}
+
+/** Processor time of this process since then, in microseconds. Unlike a rate, it hardly depends on what else runs. */
+export function cpuSince(before: NodeJS.CpuUsage): number {
+  const { user, system } = process.cpuUsage(before);
+  return user + system;
 }
