@@ -5,7 +5,7 @@ import { type Happening, monotonicMs } from "./entry.ts";
 /** The history of one process: a file to which lines are only ever added. */
 export interface Journal {
   /** Resolves nothing and waits for nothing: when it returns, the line outlives this process, however that ends. */
-  write(happening: Happening): void;
+  write(happening: Happening, at?: number): void;
   close(): void;
 }
 
@@ -13,8 +13,8 @@ export interface Journal {
 export function journal(folder: string, who: string): Journal {
   const file = openSync(join(folder, `${who}.jsonl`), "a");
   return {
-    write(happening) {
-      writeSync(file, `${JSON.stringify({ at: monotonicMs(), ...happening })}\n`);
+    write(happening, at = monotonicMs()) {
+      writeSync(file, `${JSON.stringify({ at, ...happening })}\n`);
     },
     close() {
       closeSync(file);

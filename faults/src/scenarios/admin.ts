@@ -1,10 +1,10 @@
-import { type Channel, type ChannelModel, connect, type GetMessage } from "amqplib";
+import { type ChannelModel, type ConfirmChannel, connect, type GetMessage } from "amqplib";
 import { monotonicMs } from "../history/entry.ts";
 
 /** A client of the broker beside Warren: what an administrator, a vandal or a colleague with a script could do. */
 export interface Admin {
   /** Runs on a channel of its own, and again on another broker or connection where that one broke, for `withinMs`. */
-  use<T>(work: (channel: Channel) => Promise<T>, withinMs?: number): Promise<T>;
+  use<T>(work: (channel: ConfirmChannel) => Promise<T>, withinMs?: number): Promise<T>;
   /** How many messages are ready in a queue; `undefined` where there is none of that name. */
   ready(queue: string): Promise<number | undefined>;
   /** Takes what is in a queue, as far as it is `ours`; the rest stays. */
@@ -35,7 +35,7 @@ export function admin(urls: readonly string[]): Admin {
     return made;
   }
 
-  async function once<T>(work: (channel: Channel) => Promise<T>): Promise<T> {
+  async function once<T>(work: (channel: ConfirmChannel) => Promise<T>): Promise<T> {
     const channel = await (await connected()).createConfirmChannel();
     const broken = Promise.withResolvers<never>();
     channel.on("error", (error) => broken.reject(error));
@@ -46,7 +46,7 @@ export function admin(urls: readonly string[]): Admin {
     return result;
   }
 
-  async function use<T>(work: (channel: Channel) => Promise<T>, withinMs = 30_000): Promise<T> {
+  async function use<T>(work: (channel: ConfirmChannel) => Promise<T>, withinMs = 30_000): Promise<T> {
     const until = monotonicMs() + withinMs;
     for (;;) {
       try {

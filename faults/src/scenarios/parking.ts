@@ -1,21 +1,20 @@
 import type { GetMessage } from "amqplib";
 import { names } from "warren";
 import type { Journal } from "../history/journal.ts";
+import type { Nodes } from "../nodes/index.ts";
 import { desk, idOf, ledger, type Moved, workerName } from "../processes/message.ts";
 import type { Admin } from "./admin.ts";
 
-/** Queues in which the messages of a run are on their way: all empty when it is over. */
-export async function leftover(admin: Admin, run: string): Promise<Readonly<Record<string, number>>> {
-  const worker = workerName(run);
-  const watched = [
-    names.events(worker),
-    names.quarantine(worker),
-    names.orderedEvents(worker),
-    names.dead(worker),
-  ];
+/** What is still in a queue though everything is over, by queue. */
+export async function leftover(
+  admin: Admin,
+  run: string,
+  nodes: Nodes | undefined,
+): Promise<Readonly<Record<string, number>>> {
+  const queues = nodes === undefined ? ownQueues(run) : await nodes.queueNames(run);
   const left: Record<string, number> = {};
-  for (const queue of watched) {
-    const ready = await admin.ready(queue);
+  for (const queue of queues) {
+    const ready = queue === names.services ? 0 : await admin.ready(queue);
     if (ready !== undefined && ready > 0) left[queue] = ready;
   }
   return left;
@@ -37,17 +36,19 @@ export async function park(admin: Admin, history: Journal, run: string): Promise
 }
 
 export async function deleteQueues(admin: Admin, run: string): Promise<void> {
-  const worker = workerName(run);
-  const own = [
-    names.events(worker),
-    names.quarantine(worker),
-    names.orderedEvents(worker),
-    names.dead(worker),
-  ];
-  const desks = [worker, desk(run).name].flatMap((service) => [names.requests(service), names.dead(service)]);
   await admin.use(async (channel) => {
-    for (const queue of new Set([...own, ...desks])) await channel.deleteQueue(queue);
+    for (const queue of ownQueues(run)) await channel.deleteQueue(queue);
   });
+}
+
+function ownQueues(run: string): string[] {
+  return [workerName(run), desk(run).name].flatMap((service) => [
+    names.requests(service),
+    names.events(service),
+    names.orderedEvents(service),
+    names.quarantine(service),
+    names.dead(service),
+  ]);
 }
 
 export function vandalName(run: string): string {

@@ -14,6 +14,8 @@ export const killWorker: Fault = {
 export const killAllWorkers: Fault = {
   name: "kill -9 of all workers",
   async strike({ workers }) {
+    // Those that are still starting would take the blow without having had anything in hand.
+    await Promise.all(workers.map((worker) => worker.ready()));
     for (const worker of workers) worker.signal("SIGKILL");
     return undefined;
   },

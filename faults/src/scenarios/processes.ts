@@ -27,7 +27,7 @@ export const processScenarios: readonly Scenario[] = [
     nodes: 1,
     load: {
       perSecond: 150,
-      mix: { ok: 0.98, "killing-before": 0.005, "killing-after": 0.005, "killing-retry": 0.01 },
+      mix: { ok: 0.992, "killing-before": 0.002, "killing-after": 0.002, "killing-retry": 0.004 },
       prefetch: 20,
     },
     faults: [],

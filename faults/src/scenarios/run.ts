@@ -9,6 +9,7 @@ import { journal } from "../history/journal.ts";
 import { tail } from "../history/tail.ts";
 import { seedFor } from "../nemesis/random.ts";
 import { schedule } from "../nemesis/schedule.ts";
+import type { Nodes } from "../nodes/index.ts";
 import type { CommonSettings, PublisherSettings, WorkerSettings } from "../processes/settings.ts";
 import { type Place, place } from "../processes/supervisor.ts";
 import { admin } from "./admin.ts";
@@ -23,8 +24,10 @@ export interface RunOptions {
   readonly run: string;
   /** The histories are written here. */
   readonly folder: string;
+  /** Of the broker's nodes. */
   readonly urls: readonly string[];
-  readonly nodes: World["nodes"];
+  /** Hands on the broker, where it is the suite's own; the run then gets a virtual host of its own. */
+  readonly nodes: Nodes | undefined;
   readonly seed: number;
   readonly seconds: number;
   /** How long the drain may make no progress. */
@@ -40,6 +43,8 @@ export interface Ran {
   readonly complaints: readonly string[];
 }
 
+/** Between two faults, whatever the schedule says. */
+const leastPauseMs = 300;
 const publishersEndMs = 40_000;
 const workersEndMs = 35_000;
 
@@ -70,12 +75,14 @@ interface Rig {
 }
 
 async function rigUp(options: RunOptions): Promise<Rig> {
-  const { scenario, run, folder, seed } = options;
+  const { scenario, run, folder, seed, nodes } = options;
   const load: Load = { ...usualLoad, ...scenario.load };
-  const proxies = scenario.proxied ? await Promise.all(options.urls.map(proxyTo)) : [];
-  const urls = scenario.proxied ? options.urls.map((url, i) => through(url, proxies[i]!)) : options.urls;
+  await nodes?.addVhost(run);
+  const direct = nodes === undefined ? options.urls : options.urls.map((url) => new URL(`/${run}`, url).href);
+  const proxies = scenario.proxied ? await Promise.all(direct.map(proxyTo)) : [];
+  const urls = scenario.proxied ? direct.map((url, i) => through(url, proxies[i]!)) : direct;
   const history = journal(folder, "nemesis");
-  const client = admin(options.urls);
+  const client = admin(direct);
   const failure = Promise.withResolvers<never>();
   failure.promise.catch(() => {});
   const publishers: Place[] = [];
@@ -116,7 +123,11 @@ async function rigUp(options: RunOptions): Promise<Rig> {
       workers,
       admin: client,
       proxies,
-      nodes: options.nodes,
+      get nodes() {
+        if (nodes === undefined) throw new Error(`"${scenario.name}" needs a broker of its own.`);
+        return nodes;
+      },
+      vhost: run,
       async quiesce() {
         for (const publisher of publishers) publisher.signal("SIGUSR2");
         await quiet(read, open, settle);
@@ -129,6 +140,7 @@ async function rigUp(options: RunOptions): Promise<Rig> {
       await Promise.all([...publishers, ...workers].map((one) => one.end(0)));
       await Promise.all(proxies.map((proxy) => proxy.close()));
       await client.close();
+      await nodes?.deleteVhost(run);
       history.close();
     },
   };
@@ -147,10 +159,10 @@ async function perform(options: RunOptions, rig: Rig): Promise<Ran> {
   unended.push(...(await endAll(rig.workers, workersEndMs)));
   if (unended.length > 0) complaints.push(`did not end when asked to: ${unended.join(", ")}`);
   await park(world.admin, world.history, run);
-  const left = Object.entries(await leftover(world.admin, run));
+  const left = Object.entries(await leftover(world.admin, run, options.nodes));
   if (left.length > 0)
     complaints.push(`left over: ${left.map(([queue, n]) => `${n} in ${queue}`).join(", ")}`);
-  await deleteQueues(world.admin, run);
+  if (options.nodes === undefined) await deleteQueues(world.admin, run);
   const entries = rig.read();
   const verdict = check(entries);
   return { verdict, entries, complaints: [...complaints, ...unmet(scenario, verdict)] };
@@ -187,13 +199,15 @@ async function inflict({ scenario, seed, seconds }: RunOptions, world: World): P
   const blows = schedule(seedFor(seed, scenario.name), scenario.faults, rhythm, seconds * 1_000);
   const began = monotonicMs();
   for (const { fault, atMs, lastsMs, chance } of blows) {
-    // A blow that took longer than it should, as the restart of a node may, moves the later ones.
-    await sleep(Math.max(blows[0]?.atMs ?? 0, atMs - (monotonicMs() - began)));
+    // A blow that took longer than planned, as the restart of a node may, moves the later ones or takes their time.
+    const nowMs = monotonicMs() - began;
+    if (nowMs > seconds * 1_000) break;
+    await sleep(Math.max(leastPauseMs, atMs - nowMs));
     world.history.write({ is: "fault", what: fault.name });
     const heal = await fault.strike(world, chance);
     await sleep(lastsMs);
-    await heal?.();
-    world.history.write({ is: "healed", what: fault.name });
+    const overAt = await heal?.();
+    world.history.write({ is: "healed", what: fault.name }, overAt ?? undefined);
   }
   await sleep(Math.max(1_000, seconds * 1_000 - (monotonicMs() - began)));
 }

@@ -7,7 +7,8 @@ export interface Fault {
   readonly name: string;
   strike(world: World, chance: number): Promise<Heal | undefined>;
 }
-export type Heal = () => Promise<void>;
+/** Gives when it was over, by the clock of the histories, where that was before it returned. */
+export type Heal = () => Promise<number | void>;
 
 /** What runs while the faults happen. */
 export interface Load {

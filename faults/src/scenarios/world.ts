@@ -1,8 +1,8 @@
 import type { TcpProxy } from "warren/testing";
 import type { Journal } from "../history/journal.ts";
+import type { Nodes } from "../nodes/index.ts";
 import type { Place } from "../processes/supervisor.ts";
 import type { Admin } from "./admin.ts";
-import type { Nodes } from "./nodes.ts";
 
 /** What a fault can lay hands on. */
 export interface World {
@@ -13,8 +13,13 @@ export interface World {
   readonly admin: Admin;
   /** In front of each node, where the scenario asks for them. */
   readonly proxies: readonly TcpProxy[];
-  /** The broker itself, where this run may lay hands on it. */
-  readonly nodes: Nodes | undefined;
-  /** Stops publishing for a while: what is confirmed inside a queue that somebody deletes is gone by their will. */
+  /** The broker itself. @throws Error where it is not this run's own */
+  readonly nodes: Nodes;
+  /** The virtual host of this run. */
+  readonly vhost: string;
+  /**
+   * Stops publishing until everything has come to rest: what is confirmed inside a queue that somebody deletes is gone
+   * by their will, and no loss. @returns what lets it go on
+   */
   quiesce(): Promise<() => void>;
 }

@@ -1,0 +1,39 @@
+import { blackhole, cutLines, refuseLines } from "./line-faults.ts";
+import { killAllWorkers } from "./process-faults.ts";
+import type { Scenario } from "./scenario.ts";
+
+/** Group 6: what happens to TCP connections. */
+export const lineScenarios: readonly Scenario[] = [
+  {
+    name: "lines-cut",
+    about: "TCP resets and refused connections",
+    group: "6",
+    nodes: 1,
+    proxied: true,
+    faults: [cutLines, refuseLines],
+    rhythm: { lastsMs: [0, 1_000], pauseMs: [500, 1_500] },
+  },
+  {
+    name: "lines-half-open",
+    about: "connections stay and nothing passes, for longer than two heartbeats",
+    group: "6",
+    nodes: 1,
+    proxied: true,
+    load: { heartbeatSeconds: 1 },
+    faults: [blackhole],
+    rhythm: { lastsMs: [1_000, 5_000], pauseMs: [1_500, 2_500] },
+    seconds: 14,
+  },
+  {
+    name: "lines-cut-and-killed",
+    about:
+      "TCP resets while handlers are busy, then kill -9 of the workers: old deliveries are settled on no new channel",
+    group: "1, 6",
+    nodes: 1,
+    proxied: true,
+    load: { mix: { ok: 0.2, slow: 0.8 }, slowMs: 400, prefetch: 100 },
+    faults: [cutLines, cutLines, killAllWorkers],
+    rhythm: { lastsMs: [0, 0], pauseMs: [300, 700] },
+    seconds: 12,
+  },
+];

@@ -1,3 +1,0 @@
-export interface Nodes {
-  readonly x?: 1;
-}

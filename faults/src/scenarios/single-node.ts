@@ -1,0 +1,80 @@
+import { closeConnections, consumerTimeout, crashChannels } from "./line-faults.ts";
+import {
+  diskAlarm,
+  freezeNode,
+  killNode,
+  memoryAlarm,
+  restartNode,
+  restartVhost,
+  stopApp,
+} from "./node-faults.ts";
+import type { Scenario } from "./scenario.ts";
+
+/** Groups 4 and 7 with one node. */
+export const singleNodeScenarios: readonly Scenario[] = [
+  {
+    name: "node-restarted",
+    about: "the only node ends in order and starts again; effects again within 2 s of its port being open",
+    group: "4",
+    nodes: 1,
+    faults: [restartNode],
+    rhythm: { lastsMs: [200, 1_500], pauseMs: [2_500, 4_000] },
+    demands: { recoveryMs: 2_000 },
+    seconds: 20,
+  },
+  {
+    name: "node-killed",
+    about: "kill -9 of the only node, and its start",
+    group: "4",
+    nodes: 1,
+    faults: [killNode],
+    rhythm: { lastsMs: [200, 1_500], pauseMs: [2_500, 4_000] },
+    seconds: 20,
+  },
+  {
+    name: "node-app-stopped",
+    about: "stop_app and start_app of the only node, and restarts of the virtual host",
+    group: "4",
+    nodes: 1,
+    faults: [stopApp, restartVhost],
+    rhythm: { lastsMs: [200, 1_500], pauseMs: [2_000, 3_000] },
+    seconds: 16,
+  },
+  {
+    name: "node-frozen",
+    about: "SIGSTOP of the only node for longer than two heartbeats: sockets stay, nothing answers",
+    group: "4",
+    nodes: 1,
+    load: { heartbeatSeconds: 1 },
+    faults: [freezeNode],
+    rhythm: { lastsMs: [3_000, 5_000], pauseMs: [2_000, 3_000] },
+    seconds: 16,
+  },
+  {
+    name: "alarms",
+    about: "memory and disk alarms: the broker takes no messages (connection.blocked), consumers go on",
+    group: "4, 7",
+    nodes: 1,
+    faults: [memoryAlarm, diskAlarm],
+    rhythm: { lastsMs: [1_000, 3_000], pauseMs: [800, 2_000] },
+    seconds: 14,
+  },
+  {
+    name: "connections-closed",
+    about: "the broker closes every connection (320), or fails inside (541)",
+    group: "7",
+    nodes: 1,
+    faults: [closeConnections, crashChannels],
+    rhythm: { lastsMs: [0, 0], pauseMs: [800, 2_000] },
+  },
+  {
+    name: "consumer-timeout",
+    about: "handlers that take longer than the broker's consumer timeout: it closes their channels (406)",
+    group: "7, 10",
+    nodes: 1,
+    load: { mix: { ok: 0.97, slow: 0.03 }, slowMs: 1_600, timeoutMs: 10_000, perSecond: 100 },
+    faults: [consumerTimeout],
+    rhythm: { lastsMs: [3_000, 4_000], pauseMs: [1_500, 2_500] },
+    seconds: 14,
+  },
+];
