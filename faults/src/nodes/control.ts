@@ -21,9 +21,18 @@ interface Waiting {
 /** A node may answer that it timed out a little later than it was told to. */
 const graceMs = 1_000;
 
-/** Starts the node beside a broker: `folder` holds the cookie, `epmdPort` is where the broker's nodes are named. */
-export function startControl(folder: string, epmdPort: number): Control {
-  const erl = spawn("erl", arguments_(), {
+export interface ControlOptions {
+  /** Of a node of the broker: it holds the cookie. */
+  readonly folder: string;
+  /** Where the broker's nodes are named. */
+  readonly epmdPort: number;
+  /** As the nodes have it: a node that hears nothing of another one for longer takes it for lost. */
+  readonly tickSeconds: number;
+}
+
+/** Starts the control node beside a broker. */
+export function startControl({ folder, epmdPort, tickSeconds }: ControlOptions): Control {
+  const erl = spawn("erl", erlArguments(tickSeconds), {
     cwd: folder,
     env: {
       PATH: process.env.PATH,
@@ -89,11 +98,19 @@ function whenEnded(child: ChildProcess): Promise<string> {
   });
 }
 
-function arguments_(): string[] {
+function erlArguments(tickSeconds: number): string[] {
   const name = `control-${process.pid}-${Math.random().toString(36).slice(2, 8)}@localhost`;
   return [
     ...["-noshell", "-hidden", "-sname", name, "+S", "1:1", "+sbwt", "none"],
-    ...["-kernel", "inet_dist_use_interface", "{127,0,0,1}", "net_ticktime", "5", "logger_level", "error"],
+    ...[
+      "-kernel",
+      "inet_dist_use_interface",
+      "{127,0,0,1}",
+      "net_ticktime",
+      String(tickSeconds),
+      "logger_level",
+      "error",
+    ],
     ...["-eval", program],
   ];
 }

@@ -49,7 +49,12 @@ export async function startNodes({ count, seedFolder, log = () => {} }: NodesOpt
       throw new Error(
         "Faults need RabbitMQ installed on this machine; in docker its nodes are out of reach.",
       );
-    const own = startControl(broker.nodes[0]!.folder, broker.epmdPort);
+    const own = startControl({
+      folder: broker.nodes[0]!.folder,
+      epmdPort: broker.epmdPort,
+      // What the broker sets for its nodes, and Erlang's own for a single one.
+      tickSeconds: count === 1 ? 60 : 5,
+    });
     control = own;
     const nodes = broker.nodes.map((status) => faultNode(dataDir, status, own));
     const evaluate: Evaluate = async (expression, timeoutMs) =>

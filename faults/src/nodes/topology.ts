@@ -42,7 +42,7 @@ export interface TopologyFaults {
   addVhost(vhost: string): Promise<void>;
   /** Deletes it with all that is in it, and closes its connections. */
   deleteVhost(vhost: string): Promise<void>;
-  /** Kills all that keeps its queues, as a crash of the message store does, and starts it again. */
+  /** Ends all that keeps its queues, as a failed message store does, and starts it again where it was asked. */
   restartVhost(vhost?: string): Promise<void>;
 }
 
@@ -167,26 +167,11 @@ async function transferLeader(
   if (answer !== "done") throw new Error(`${queue} was not handed over to ${nodeName}: ${answer}`);
 }
 
-/** The supervisor starts it again by itself or leaves it dead, as it is set; the queues come back after that. */
 async function restartVhost(evaluate: Evaluate, vhost: string): Promise<void> {
-  const name = binary(vhost);
   await evaluate(
-    `{ok, Supervisor} = rabbit_vhost_sup_sup:get_vhost_sup(${name}),
-     Watch = monitor(process, Supervisor),
-     exit(Supervisor, kill),
-     receive {'DOWN', Watch, _, _, _} -> ok end,
-     IsBack = fun() ->
-       rabbit_vhost_sup_sup:start_vhost(${name}),
-       lists:all(fun(Queue) ->
-         case amqqueue:get_pid(Queue) of
-           Pid when is_pid(Pid) -> rabbit_misc:is_process_alive(Pid) andalso amqqueue:get_state(Queue) =:= live;
-           _ -> true
-         end
-       end, rabbit_amqqueue:list(${name}))
-     end,
-     (fun Wait(0) -> error(the_queues_do_not_come_back);
-          Wait(Left) -> IsBack() orelse begin timer:sleep(20), Wait(Left - 1) end
-      end)(1000)`,
+    `[{vhost_sup, _, _, Wrapper, _}] = ets:lookup(rabbit_vhost_sup_sup, ${binary(vhost)}),
+     ok = supervisor2:terminate_child(rabbit_vhost_sup_sup, Wrapper),
+     {ok, _} = rabbit_vhost_sup_sup:start_vhost(${binary(vhost)})`,
     slowMs,
   );
 }

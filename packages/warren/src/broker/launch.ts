@@ -1,6 +1,6 @@
 import type { ChildProcess } from "node:child_process";
 import { createHash } from "node:crypto";
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type Clock, delay } from "../time.ts";
 import type { Installed } from "./installed.ts";
@@ -9,6 +9,7 @@ import { anyFreePort } from "./ports.ts";
 import { greet } from "./probe.ts";
 import { endProcess, identify, isAlive, type ProcessIdentity } from "./process.ts";
 import {
+  dataOf,
   type NodeRecord,
   nodeFolder,
   type ProcessRecord,
@@ -34,7 +35,7 @@ export interface LaunchOrder {
 
 /** Processes that were started and recorded, and do not answer yet. Needs the folder's lock but for `wait`. */
 export interface Launch {
-  /** Resolves once all of them answer, and as one cluster. Throws, saying why, when they do not. */
+  /** Resolves once all of them answer, as one cluster. Throws, saying why, when they do not. */
   wait(): Promise<void>;
   /** Records which processes are the nodes themselves. */
   settle(): void;
@@ -44,10 +45,12 @@ export interface Launch {
 
 interface Started extends NodePlan {
   readonly index: number;
+  /** Nothing was in its folder before. */
+  readonly isNew: boolean;
   readonly process: Watched;
 }
 
-/** Starts nodes at the same moment: those of a new cluster find each other while they start. */
+/** Starts nodes at the same moment: those of a cluster that was down as a whole wait for each other. */
 export async function launchNodes(order: LaunchOrder): Promise<Launch> {
   const { dataDir, count } = order;
   const before = processRecord(dataDir);
@@ -59,7 +62,8 @@ export async function launchNodes(order: LaunchOrder): Promise<Launch> {
     if (kept === undefined) epmd = watch(startEpmd(order.installed, plans[0]![1]));
     for (const [index, plan] of plans) {
       writeFileSync(join(plan.folder, "output.log"), "");
-      started.push({ ...plan, index, process: watch(startNode(order.installed, plan)) });
+      const isNew = !existsSync(dataOf(plan.folder));
+      started.push({ ...plan, index, isNew, process: watch(startNode(order.installed, plan)) });
     }
     const record = (identities: ReadonlyMap<number, NodeRecord>): void => {
       const nodes = Array.from({ length: count }, (_, at) => identities.get(at + 1) ?? before?.nodes[at]);
@@ -75,7 +79,10 @@ export async function launchNodes(order: LaunchOrder): Promise<Launch> {
     throw await undo(order, started, epmd, cause);
   }
   return {
-    wait: () => waitUntilReady(order, started, () => epmd?.ended()),
+    async wait() {
+      await waitUntilReady(order, started, () => epmd?.ended());
+      for (const node of started) checkMembership(node);
+    },
     settle: () => settle(dataDir, started),
     undo: (cause) => undo(order, started, epmd, cause),
   };
@@ -108,29 +115,35 @@ export function nodeName(dataDir: string, index: number, count: number): string 
 /** A node that another folder's node was faster than answers, too; its cluster name tells them apart. */
 export async function waitUntilReady(
   { clock, signal }: Pick<LaunchOrder, "clock" | "signal">,
-  nodes: readonly (Pick<Started, "name" | "port" | "peers"> & { readonly process?: Watched })[],
+  nodes: readonly (Pick<Started, "name" | "port"> & { readonly process?: Watched })[],
   failed: () => string | undefined,
 ): Promise<void> {
   const deadline = clock.now() + readyWithinMs;
-  const clusterNames = new Map<number, string>();
+  let waiting = nodes;
   for (;;) {
-    if (signal?.aborted) throw new Error("Starting the broker was given up on request.");
-    for (const { name, port, peers, process } of nodes) {
-      const end = process?.ended() ?? failed();
+    const still = [];
+    for (const node of waiting) {
+      if (signal?.aborted) throw new Error("Starting the broker was given up on request.");
+      const end = node.process?.ended() ?? failed();
       if (end !== undefined) throw new Error(`The node ended while it started (${end}).`);
-      if (clusterNames.has(port)) continue;
-      const clusterName = (await greet("127.0.0.1", port, 1_000, clock))?.clusterName ?? "";
-      if (peers.some((peer) => clusterName.startsWith(`${peer}@`))) clusterNames.set(port, clusterName);
-      else if (clock.now() > deadline)
-        throw new Error(`The node ${name} does not answer on port ${port} after ${readyWithinMs / 1000} s.`);
+      const greeting = await greet("127.0.0.1", node.port, 1_000, clock);
+      if (greeting?.clusterName.startsWith(`${node.name}@`) !== true) still.push(node);
     }
-    if (clusterNames.size === nodes.length) break;
+    waiting = still;
+    if (waiting.length === 0) return;
+    if (clock.now() > deadline) {
+      const ports = waiting.map(({ port }) => port).join(", ");
+      throw new Error(`The node does not answer on port ${ports} after ${readyWithinMs / 1000} s.`);
+    }
     await delay(clock, 50, signal);
   }
-  if (new Set(clusterNames.values()).size > 1)
-    throw new Error(
-      "The nodes run, but did not find each other to form one cluster. Delete what they wrote and start again: npx warren broker down --discard",
-    );
+}
+
+/** A node that could not join the others when it was new runs all the same, as a cluster of its own. */
+function checkMembership({ folder, name, peers }: Started): void {
+  const path = join(dataOf(folder), `${name}@localhost`, "cluster_nodes.config");
+  if (peers.length > 1 && !readFileSync(path, "utf8").includes(`${peers[0]}@localhost`))
+    throw new Error(`The node ${name} runs, but did not join the cluster.`);
 }
 
 function settle(dataDir: string, started: readonly Started[]): void {
@@ -159,6 +172,9 @@ async function undo(
       if (process.ended() === undefined) await endProcess(process.identity(), 0, clock);
     }),
   );
+  // Half a start: the next one would take it for a node of its own.
+  for (const { isNew, folder } of started)
+    if (isNew) rmSync(dataOf(folder), { recursive: true, force: true });
   const others = processRecord(dataDir)?.nodes.filter(isAlive) ?? [];
   if (others.length === 0) removeRecord(dataDir);
   const folder = ended?.folder ?? nodeFolder(dataDir, 1);

@@ -3,6 +3,7 @@ import { randomBytes } from "node:crypto";
 import { closeSync, existsSync, mkdirSync, openSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type Installed, searchPath } from "./installed.ts";
+import { dataOf } from "./record.ts";
 
 export interface NodePlan {
   readonly name: string;
@@ -68,7 +69,7 @@ function startDetached(program: string, args: string[], plan: NodePlan): ChildPr
 
 function prepareFolder(plan: NodePlan): void {
   const { folder, cookie } = plan;
-  for (const part of ["mnesia", "log"]) mkdirSync(join(folder, part), { recursive: true });
+  for (const part of [dataOf(folder), join(folder, "log")]) mkdirSync(part, { recursive: true });
   // Erlang refuses a cookie that others may read.
   if (!existsSync(cookiePath(folder))) writeFileSync(cookiePath(folder), cookie, { mode: 0o400 });
   writeFileSync(join(folder, "enabled_plugins"), "[].\n");
@@ -79,13 +80,17 @@ function cookiePath(folder: string): string {
   return join(folder, ".erlang.cookie");
 }
 
-/** Erlang terms, not rabbitmq.conf: the latter is translated at every start, which takes longer than this node's work. */
-function settings({ port, peers }: NodePlan): string {
+/**
+ * A new cluster is founded by its first node, which looks for nobody; the others join it. Asking all to find each
+ * other ends, on a busy machine, in two clusters, and takes longer.
+ * Erlang terms, not rabbitmq.conf: the latter is translated at every start, which takes longer than this node's work.
+ */
+function settings({ name, port, peers }: NodePlan): string {
   const cluster =
     peers.length === 1
       ? ""
       : `,
-    {cluster_nodes, {[${peers.map((peer) => `'${peer}@localhost'`).join(", ")}], disc}},
+    {cluster_nodes, {[${name === peers[0] ? "" : `'${peers[0]}@localhost', '${name}@localhost'`}], disc}},
     {cluster_partition_handling, pause_minority}`;
   return `[
   {rabbit, [{tcp_listeners, [{"127.0.0.1", ${port}}]}${cluster}]},
@@ -111,7 +116,7 @@ function environment({ folder, name, port, distPort, epmdPort, peers }: NodePlan
     RABBITMQ_CONFIG_FILE: join(folder, "rabbitmq"),
     RABBITMQ_ADVANCED_CONFIG_FILE: join(folder, "advanced.config"),
     RABBITMQ_ENABLED_PLUGINS_FILE: join(folder, "enabled_plugins"),
-    RABBITMQ_MNESIA_BASE: join(folder, "mnesia"),
+    RABBITMQ_MNESIA_BASE: dataOf(folder),
     RABBITMQ_LOG_BASE: join(folder, "log"),
     RABBITMQ_PID_FILE: join(folder, "pid"),
     RABBITMQ_PLUGINS_EXPAND_DIR: join(folder, "plugins"),

@@ -1,4 +1,4 @@
-import { type Clock, systemClock } from "../time.ts";
+import { type Clock, delay, systemClock } from "../time.ts";
 import { findInstalled } from "./installed.ts";
 import { launchNodes } from "./launch.ts";
 import { withLock } from "./lock.ts";
@@ -28,7 +28,7 @@ export async function nodeUp(dataDir: string, index: number, options: NodeOption
   const launch = await withLock(dataDir, clock, async () => {
     const { node, count } = find(dataDir, index);
     if (isAlive(node)) throw new Error(`Node ${index} in ${dataDir} runs already, as process ${node.pid}.`);
-    if (!(await isPortFree(node.port)))
+    if (!(await becomesFree(node.port, clock)))
       throw new Error(
         `Port ${node.port} of node ${index} in ${dataDir} was taken by another program meanwhile.`,
       );
@@ -60,6 +60,16 @@ export async function nodeDown(
   const ran = isAlive(node);
   await endProcess(node, kill ? 0 : 30_000, clock);
   return ran;
+}
+
+/** A process that was killed is gone a moment before its ports are. */
+async function becomesFree(port: number, clock: Clock): Promise<boolean> {
+  const deadline = clock.now() + 2_000;
+  while (!(await isPortFree(port))) {
+    if (clock.now() > deadline) return false;
+    await delay(clock, 10);
+  }
+  return true;
 }
 
 function find(dataDir: string, index: number): { node: NodeRecord; count: number } {

@@ -1,3 +1,4 @@
+import { randomInt } from "node:crypto";
 import { createServer } from "node:net";
 
 /** Where the first private broker listens; RabbitMQ's own port is left to the machine's own. */
@@ -14,9 +15,15 @@ export function isPortFree(port: number): Promise<boolean> {
   );
 }
 
-/** A loopback port that the system picked: unlikely to be picked again soon. */
-export function anyFreePort(): Promise<number> {
-  return listenOnce(0);
+/**
+ * A free loopback port below those that systems give to outgoing connections: a node opens it seconds later, and
+ * until then one of these could take it.
+ */
+export async function anyFreePort(): Promise<number> {
+  for (;;) {
+    const port = randomInt(26_000, 32_000);
+    if (await isPortFree(port)) return port;
+  }
 }
 
 /**
@@ -53,14 +60,10 @@ async function firstFreePort(first: number, taken: ReadonlySet<number>, count = 
   );
 }
 
-function listenOnce(port: number): Promise<number> {
+function listenOnce(port: number): Promise<void> {
   return new Promise((resolve, reject) => {
     const server = createServer();
     server.once("error", reject);
-    server.listen(port, "127.0.0.1", () => {
-      const address = server.address();
-      const taken = typeof address === "object" && address !== null ? address.port : port;
-      server.close(() => resolve(taken));
-    });
+    server.listen(port, "127.0.0.1", () => server.close(() => resolve()));
   });
 }

@@ -29,11 +29,16 @@ export function nodeFolder(dataDir: string, index: number): string {
   return join(dataDir, `node-${index}`);
 }
 
-/** How many nodes this folder has data of; 0 when nothing was ever started here. */
+/** How many nodes this folder has data of; 0 when none was ever up here. */
 export function countNodes(dataDir: string): number {
   let count = 0;
-  while (existsSync(join(nodeFolder(dataDir, count + 1), "name"))) count++;
+  while (existsSync(dataOf(nodeFolder(dataDir, count + 1)))) count++;
   return count;
+}
+
+/** Where a node keeps its messages and what it knows. */
+export function dataOf(folder: string): string {
+  return join(folder, "mnesia");
 }
 
 /** `undefined` when nothing was started here, or it was stopped since. */

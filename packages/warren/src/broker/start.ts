@@ -2,8 +2,8 @@ import type { Clock } from "../time.ts";
 import { containerLog, isDockerReady, removeContainer, startContainer } from "./container.ts";
 import { canInstall, installPackage } from "./install.ts";
 import { findInstalled, type Installed } from "./installed.ts";
-import { launchNodes, nodeName, startFailure, waitUntilReady } from "./launch.ts";
-import { nodeFolder, removeRecord, writeRecord } from "./record.ts";
+import { type Launch, launchNodes, nodeName, startFailure, waitUntilReady } from "./launch.ts";
+import { countNodes, nodeFolder, removeRecord, writeRecord } from "./record.ts";
 
 export interface StartOrder {
   readonly dataDir: string;
@@ -60,12 +60,24 @@ async function findLauncher(order: StartOrder): Promise<(ports: Ports) => Promis
 }
 
 async function launchInstalled(order: StartOrder, installed: Installed, ports: Ports): Promise<void> {
-  const launch = await launchNodes({ ...order, installed, ports });
+  // The first node founds a new cluster; the others would each found their own if it were not there.
+  const isFounding = order.count > 1 && countNodes(order.dataDir) === 0;
+  const isFirst = ([index]: [number, number]): boolean => index === 1;
+  const stages = isFounding
+    ? [[...ports].filter(isFirst), [...ports].filter((port) => !isFirst(port))]
+    : [[...ports]];
+  const launches: Launch[] = [];
   try {
-    await launch.wait();
-    launch.settle();
+    for (const stage of stages) {
+      const launch = await launchNodes({ ...order, installed, ports: new Map(stage) });
+      launches.push(launch);
+      await launch.wait();
+      launch.settle();
+    }
   } catch (cause) {
-    throw await launch.undo(cause);
+    const errors = [];
+    for (const launch of launches.reverse()) errors.push(await launch.undo(cause));
+    throw errors[0] ?? cause;
   }
 }
 
@@ -78,7 +90,7 @@ async function launchContainer(order: StartOrder, port: number): Promise<void> {
   try {
     await startContainer(name, port);
     writeRecord(dataDir, { kind: "container", name, port });
-    await waitUntilReady(order, [{ name, port, peers: [name] }], () => undefined);
+    await waitUntilReady(order, [{ name, port }], () => undefined);
   } catch (cause) {
     const output = await containerLog(name);
     await removeContainer(name);

@@ -80,11 +80,10 @@ async function look(
     record.kind === "process"
       ? record.nodes.map((node) => ({ ...node, pid: node.pid, isThere: isAlive(node) }))
       : [{ ...record, pid: undefined, isThere: await isContainerRunning(record.name) }];
-  const names = nodes.map(({ name }) => name);
   return nodes.map(async ({ name, port, pid, isThere }, at) => {
     const greeting = isThere ? await greet("127.0.0.1", port, 2_000, clock) : undefined;
-    // A cluster has the name of one of its nodes. Whoever else answers on this port is not ours.
-    const isOurs = names.some((own) => greeting?.clusterName.startsWith(`${own}@`) === true);
+    // Whoever else answers on this port is not ours.
+    const isOurs = greeting?.clusterName.startsWith(`${name}@`) === true;
     const node: NodeStatus = {
       index: at + 1,
       name: `${name}@localhost`,
