@@ -1,7 +1,9 @@
 import type { Codec } from "./codec/codec.ts";
 import type { Event } from "./contract/contract.ts";
+import { inOrder, orderedPrefetch } from "./events/in-order.ts";
 import { quarantine } from "./events/quarantine.ts";
-import { type Listener, subscriber } from "./events/subscriber.ts";
+import type { Listener } from "./events/reacting.ts";
+import { subscriber } from "./events/subscriber.ts";
 import type { Random } from "./id.ts";
 import { names } from "./names.ts";
 import type { Bury } from "./retry/bury.ts";
@@ -52,7 +54,7 @@ export async function consumeAs(options: InstanceOptions): Promise<readonly Cons
   const prefetch = service.definition.concurrency ?? defaultConcurrency;
   const middleware = placed([...options.use, ...(service.definition.use ?? [])], options.place);
   const answer = responder({ ...options, middleware });
-  const { group, everyInstance } = interests(service);
+  const { group, ordered, everyInstance } = interests(service);
   const hear = (queue: string, ids: readonly string[]): Handle =>
     subscriber({ ...options, queue, listeners: listenersOf(service, ids, middleware) });
   const consuming = [
@@ -66,11 +68,34 @@ export async function consumeAs(options: InstanceOptions): Promise<readonly Cons
       transport.consume(names.quarantine(name), handle.alone, { prefetch: 1 }),
     );
   }
+  if (ordered.length > 0)
+    consuming.push(consumeInOrder(options, prefetch, listenersOf(service, ordered, middleware)));
   if (everyInstance.length > 0) {
     const queue = names.instanceEvents(name, scope.instance);
     consuming.push(transport.consume(queue, hear(queue, everyInstance), { prefetch }));
   }
   return Promise.all(consuming);
+}
+
+async function consumeInOrder(
+  options: InstanceOptions,
+  concurrency: number,
+  listeners: readonly Listener[],
+): Promise<Consumer> {
+  const queue = names.orderedEvents(options.service.contract.name);
+  const { handle, lost, stop } = inOrder({ ...options, queue, concurrency, listeners });
+  const consumer = await options.transport.consume(queue, handle, {
+    prefetch: orderedPrefetch,
+    inOrder: true,
+    lost,
+  });
+  return {
+    stop() {
+      const stopped = consumer.stop();
+      stop();
+      return stopped;
+    },
+  };
 }
 
 function listenersOf(
@@ -91,6 +116,7 @@ function listenersOf(
       handler: compose(middleware, options.run as Handler),
       retry: options.retry ?? definition.retry ?? {},
       timeoutMs: options.timeoutMs ?? defaultReactionTimeoutMs,
+      inOrder: options.inOrder,
     };
   });
 }

@@ -71,12 +71,30 @@ export const maxPrefetch = 2_000;
 export interface ConsumeOptions {
   /** How many messages may be unsettled at once: the handler's concurrency. A whole number from 1 to 2,000. */
   readonly prefetch: number;
+  /**
+   * For a queue with `singleActive`: nothing may overtake what this consumer has in hand. Its `stop` does not leave
+   * first, since the broker would give the next messages to another consumer at once. It hands over nothing new, leaves
+   * unsettled what handlers answer with `"requeue"`, and leaves when the last handler is done: then all of that goes
+   * back in its order, before another consumer gets a message. @default false
+   */
+  readonly inOrder?: boolean;
+  /**
+   * What handlers answer with `"requeue"` after `stop` goes back when the last of them is done, all at once and each
+   * message to its place: RabbitMQ keeps no order among many that are given back one by one. For looking through a
+   * queue. @default false
+   */
+  readonly backTogether?: boolean;
+  /**
+   * Called when the broker has taken back what was in hand, as with a lost connection: it comes again, here or
+   * elsewhere, and how this process settles it counts for nothing. Not called by `stop`.
+   */
+  readonly lost?: () => void;
 }
 
 export interface Consumer {
   /**
-   * Asks for no further message; those that the broker had sent already are handled still. Resolves when all that are
-   * under way are settled. Idempotent.
+   * Asks for no further message; those that the broker had sent already are handled still, unless `inOrder`. Resolves
+   * when all that are under way are settled. Idempotent.
    */
   stop(): Promise<void>;
 }

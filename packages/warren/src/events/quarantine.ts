@@ -31,7 +31,7 @@ export interface Quarantine {
  * were in hand at the time come back as often as the guilty one, and a broker that counts only deliveries would give
  * up all of them.
  */
-const suspectedAfter = 3;
+export const suspectedAfter = 3;
 
 export function quarantine({ service, hear, move, bury, clock }: QuarantineOptions): Quarantine {
   let moving = 0;

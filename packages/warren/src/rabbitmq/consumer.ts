@@ -22,7 +22,7 @@ export function queueConsumer(
   settings: Settings,
   queue: string,
   handle: Handle,
-  { prefetch }: ConsumeOptions,
+  { prefetch, inOrder = false, backTogether = inOrder, lost }: ConsumeOptions,
   hooks: ConsumerHooks,
 ): QueueConsumer {
   let running = 0;
@@ -36,6 +36,9 @@ export function queueConsumer(
       if (again) await hooks.redeclare(connection, queue);
       const channel = await connection.channel();
       await channel.prefetch(prefetch);
+      channel.onClosed(() => {
+        if (!stopping) lost?.();
+      });
       const settle = settlement(channel);
       await channel.consume(queue, false, (raw) => {
         if (raw) deliver(settle, raw);
@@ -47,7 +50,8 @@ export function queueConsumer(
 
   function deliver(settle: Settlement, raw: RawMessage): void {
     // Also while stopping, until the broker has read the cancel: what it sent before would go back as redelivered,
-    // which for a call means that nobody dares to run it.
+    // which for a call means that nobody dares to run it. In order, it goes back when the channel closes.
+    if (inOrder && stopping) return;
     const tag = raw.fields.deliveryTag;
     let outcome: Disposition | Promise<Disposition>;
     try {
@@ -55,7 +59,7 @@ export function queueConsumer(
     } catch (error) {
       outcome = thrown(error);
     }
-    if (typeof outcome === "string") return settle.settle(tag, outcome);
+    if (typeof outcome === "string") return settled(settle, tag, outcome);
     if (typeof outcome?.then !== "function") {
       return settle.settle(
         tag,
@@ -75,8 +79,14 @@ export function queueConsumer(
     return "reject";
   }
 
-  function finish(settle: Settlement, tag: number, disposition: Disposition): void {
+  function settled(settle: Settlement, tag: number, disposition: Disposition): void {
+    // Given back by itself, it would be delivered before or after others that are still in hand.
+    if (backTogether && stopping && disposition === "requeue") return;
     settle.settle(tag, disposition);
+  }
+
+  function finish(settle: Settlement, tag: number, disposition: Disposition): void {
+    settled(settle, tag, disposition);
     running--;
     if (running === 0) idle?.();
   }
@@ -84,7 +94,7 @@ export function queueConsumer(
   async function stop(): Promise<void> {
     const { channel } = steady;
     steady.release();
-    await cancelled(channel);
+    if (!inOrder) await cancelled(channel);
     if (running > 0) {
       await new Promise<void>((resolve) => {
         idle = resolve;

@@ -36,6 +36,14 @@ export function quarantineQueue(service: string): Queue {
   return eventQueue(names.quarantine(service), service);
 }
 
+/**
+ * Events whose reactions run in order. One that kills its process is found out by count (see `inOrder`), so the limit
+ * only has to be out of the way of what comes back with restarts and cut connections.
+ */
+export function orderedQueue(service: string): Queue {
+  return { ...eventQueue(names.orderedEvents(service), service), singleActive: true, deliveryLimit: 100 };
+}
+
 /** The message's routing key is the name of the queue it came from, so that the deliver exchange brings it home. */
 export function tierTopology(delayMs: number): Topology {
   const name = names.delay(delayMs);

@@ -36,6 +36,14 @@ export interface ReactionOptions<E, X> {
   readonly run: (event: E, context: X) => unknown;
   /** `group`: one instance of the service gets each event. `every-instance`: each running instance does; those that are down miss it. @default "group" */
   readonly to?: "group" | "every-instance";
+  /**
+   * Keeps the order in which the broker got the events: those for which the function returns the same text run one
+   * after the other, also when they are events of different names; `true` means one order for all reactions that say
+   * so. One instance of the service at a time has them all. A failed one is tried again in place, and what has its key
+   * waits; retries that would begin more than 15 minutes after the first try are not made. Once it is a dead letter the
+   * next one runs. Not for `every-instance`.
+   */
+  readonly inOrder?: true | ((event: E) => string);
   /** When it fails. @default the service's `retry` */
   readonly retry?: RetryPolicy;
   /**
@@ -99,8 +107,19 @@ export function service<C extends AnyContract, const U extends Uses = {}>(
       reaction.timeoutMs,
       defaultReactionTimeoutMs,
     );
+    checkOrder(`Service "${contract.name}" on "${id}"`, reaction);
   }
   return { kind: "service", contract, definition };
+}
+
+function checkOrder(whose: string, { inOrder, to }: Partial<ReactionOptions<any, any>>): void {
+  if (inOrder === undefined) return;
+  if (inOrder !== true && typeof inOrder !== "function")
+    throw new TypeError(`${whose}: inOrder is true, or a function that returns an event's key.`);
+  if (to === "every-instance")
+    throw new TypeError(
+      `${whose}: "every-instance" keeps no order over instances; leave out "inOrder" or "to".`,
+    );
 }
 
 function checkMethods(contract: AnyContract, handlers: Readonly<Record<string, unknown>>): void {

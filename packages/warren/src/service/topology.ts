@@ -1,11 +1,19 @@
 import { names } from "../names.ts";
-import { deadQueue, deliverExchange, eventQueue, looksAllowed, quarantineQueue } from "../retry/topology.ts";
+import {
+  deadQueue,
+  deliverExchange,
+  eventQueue,
+  looksAllowed,
+  orderedQueue,
+  quarantineQueue,
+} from "../retry/topology.ts";
 import type { Binding, Queue, Topology } from "../transport.ts";
 import type { ReactionOptions, Service } from "./service.ts";
 
 /** The event ids a service listens to, by where they go. */
 export interface Interests {
   readonly group: readonly string[];
+  readonly ordered: readonly string[];
   readonly everyInstance: readonly string[];
 }
 
@@ -13,17 +21,17 @@ export function interests(service: Service): Interests {
   const reactions = Object.entries(
     (service.definition.on ?? {}) as Record<string, Partial<ReactionOptions<any, any>>>,
   );
-  const isForEvery = ([, reaction]: (typeof reactions)[number]): boolean => reaction.to === "every-instance";
-  return {
-    group: reactions.filter((entry) => !isForEvery(entry)).map(([id]) => id),
-    everyInstance: reactions.filter(isForEvery).map(([id]) => id),
-  };
+  const where = ({ to, inOrder }: Partial<ReactionOptions<any, any>>): keyof Interests =>
+    to === "every-instance" ? "everyInstance" : inOrder === undefined ? "group" : "ordered";
+  const going = (place: keyof Interests): string[] =>
+    reactions.filter(([, reaction]) => where(reaction) === place).map(([id]) => id);
+  return { group: going("group"), ordered: going("ordered"), everyInstance: going("everyInstance") };
 }
 
 /** What one instance of a service needs on the broker. */
 export function serviceTopology(service: Service, instance: string): Topology {
   const name = service.contract.name;
-  const { group, everyInstance } = interests(service);
+  const { group, ordered, everyInstance } = interests(service);
   const own = names.instance(name, instance);
   const queues: Queue[] = [
     { name: names.requests(name), type: "classic", lifetime: "durable" },
@@ -35,6 +43,10 @@ export function serviceTopology(service: Service, instance: string): Topology {
     const queue = names.events(name);
     queues.push(eventQueue(queue, name), quarantineQueue(name));
     bindings.push(...eventBindings(queue, group));
+  }
+  if (ordered.length > 0) {
+    queues.push(orderedQueue(name));
+    bindings.push(...eventBindings(names.orderedEvents(name), ordered));
   }
   if (everyInstance.length > 0) {
     const queue = names.instanceEvents(name, instance);
@@ -81,7 +93,7 @@ export const sharedTopology: Topology = {
 function eventBindings(queue: string, ids: readonly string[]): Binding[] {
   return [
     ...ids.map((id) => ({ queue, exchange: names.eventExchange, key: id })),
-    // The way home from the delay queues.
+    // The way home from the delay queues, and for what is replayed.
     { queue, exchange: names.deliverExchange, key: queue },
   ];
 }

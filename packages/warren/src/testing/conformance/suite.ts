@@ -5,6 +5,7 @@ import { closing } from "./closing.ts";
 import { consuming } from "./consuming.ts";
 import { declaring } from "./declaring.ts";
 import { delaying, expiring } from "./expiring.ts";
+import { ordering } from "./ordering.ts";
 import { properties } from "./properties.ts";
 import { publishing } from "./publishing.ts";
 import { replying } from "./replying.ts";
@@ -33,6 +34,7 @@ const subjects: Readonly<Record<string, readonly Behaviour[]>> = {
   "what arrives": properties,
   consuming,
   settling: [...settling, ...limiting, ...places],
+  ordering,
   expiring: [...expiring, ...delaying],
   replying,
   "state and end": closing,

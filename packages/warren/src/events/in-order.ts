@@ -1,0 +1,188 @@
+import { Fault } from "../fault.ts";
+import type { Random } from "../id.ts";
+import type { Incoming } from "../message.ts";
+import { attemptOf, forNextAttempt } from "../retry/attempt.ts";
+import { nextStep } from "../retry/policy.ts";
+import type { Disposition, Handle } from "../transport.ts";
+import { type Epoch, epoch } from "./epoch.ts";
+import { suspectedAfter } from "./quarantine.ts";
+import { type Prepared, type ReactingOptions, reacting, unreadable } from "./reacting.ts";
+import { slots } from "./slots.ts";
+
+export interface InOrderOptions extends ReactingOptions {
+  readonly random: Random;
+  /** How many handlers run at once. */
+  readonly concurrency: number;
+}
+
+/** A handler of a queue with `singleActive`, to be consumed from with `inOrder`. */
+export interface InOrder {
+  readonly handle: Handle;
+  /** The broker has taken back what was in hand: of it, nothing is begun any more. */
+  lost(): void;
+  /** Begins nothing more, and waits for no retry. */
+  stop(): void;
+}
+
+/**
+ * How many events one instance has in hand. The same for every service and version: what an instance leaves behind is
+ * put back behind what it left untouched, so the next one has to take all of it at once. More than run at a time, so
+ * that the events of a key that waits for a retry do not soon take every place.
+ */
+export const orderedPrefetch = 200;
+
+/** RabbitMQ takes a message back after 30 minutes; those behind it in its lane have been in hand as long. */
+const longestRetryingMs = 15 * 60_000;
+
+/** As often as an event comes back before it is suspected, and again: see `quarantine`. */
+const condemnedAfter = 2 * suspectedAfter;
+
+type Outcome = Disposition | { readonly error: unknown };
+
+/**
+ * Runs reactions: of events with one key one after the other, in the order in which they came, and those of different
+ * keys at the same time. A failed one is tried again here, and its key waits for it.
+ *
+ * An event that is suspected of killing its process is run when all before it are done, and none after it begins
+ * until it is. So what is first in hand of a new process, having come back often, was alone in hand when the last
+ * ones died: it is buried.
+ */
+export function inOrder(options: InOrderOptions): InOrder {
+  const { clock, random } = options;
+  const { listenerOf, read, run, bury, buryUnknown } = reacting(options);
+  const { run: inTurn } = slots(options.concurrency);
+  /** By key: settled when the last one with that key is done. */
+  const lanes = new Map<string | symbol, Promise<unknown>>();
+  const onlyLane = Symbol("one order for all");
+  let current = epoch();
+  let stopped = false;
+  let arrivals: Promise<unknown> = Promise.resolve();
+  let first = true;
+
+  function handle(message: Incoming): Promise<Disposition> {
+    const { promise, resolve, reject } = Promise.withResolvers<Disposition>();
+    const [now, isFirst] = [current, first];
+    first = false;
+    // One after the other, since a schema may be asynchronous, and the next must not reach its lane before.
+    arrivals = arrivals.then(() => admit(message, now, isFirst, resolve)).catch(reject);
+    return promise;
+  }
+
+  async function admit(
+    message: Incoming,
+    now: Epoch,
+    isFirst: boolean,
+    settle: (outcome: Disposition | Promise<Disposition>) => void,
+  ): Promise<void> {
+    if (now.over) return settle("requeue");
+    if (message.returns < suspectedAfter) return settle((await begin(message, now)).outcome);
+    await Promise.all(lanes.values());
+    await settlementsLeft();
+    if (now.over) return settle("requeue");
+    const condemned = isFirst && message.returns >= condemnedAfter;
+    const { outcome } = condemned ? { outcome: condemn(message, now) } : await begin(message, now);
+    settle(outcome);
+    await outcome;
+    await settlementsLeft();
+  }
+
+  /** Resolves when the event has its place; its outcome is another matter. */
+  async function begin(message: Incoming, now: Epoch): Promise<{ outcome: Promise<Disposition> }> {
+    const listener = listenerOf(message);
+    if (listener === undefined) return { outcome: buried(now, () => buryUnknown(message)) };
+    try {
+      const event = await read(listener, message);
+      return { outcome: inLane(laneOf(listener, event), now, () => tries(listener, event, message, now)) };
+    } catch (error) {
+      return { outcome: buried(now, () => bury(message, unreadable(error) ?? "failed", error)) };
+    }
+  }
+
+  function laneOf(listener: Prepared, event: unknown): string | symbol {
+    if (typeof listener.inOrder !== "function") return onlyLane;
+    const key: unknown = listener.inOrder(event);
+    if (typeof key === "string") return key;
+    throw new TypeError(
+      `"inOrder" of ${listener.event.id} returned ${typeof key}; it has to return a string.`,
+    );
+  }
+
+  function inLane(key: string | symbol, now: Epoch, work: () => Promise<Disposition>): Promise<Disposition> {
+    const mine = (lanes.get(key) ?? Promise.resolve()).then(() => (now.over ? "requeue" : work()));
+    const ended = mine
+      .catch(() => undefined)
+      .then(() => {
+        if (lanes.get(key) === ended) lanes.delete(key);
+      });
+    lanes.set(key, ended);
+    return mine;
+  }
+
+  async function tries(
+    listener: Prepared,
+    event: unknown,
+    message: Incoming,
+    now: Epoch,
+  ): Promise<Disposition> {
+    const until = clock.now() + longestRetryingMs;
+    let outcome = await inTurn(() => tryOnce(listener, message, now, () => event));
+    for (let last = message; typeof outcome === "object"; ) {
+      const { error } = outcome;
+      if (now.over) return "requeue";
+      const next = nextStep(listener.retry, attemptOf(last), error, random);
+      const failed = last;
+      if (next.step === "give-up" || clock.now() + next.delayMs > until)
+        return buried(now, () => bury(failed, "failed", error));
+      await now.delay(clock, next.delayMs);
+      const again = { ...last, headers: forNextAttempt(last, clock.now()) };
+      // Read again: a handler may have changed the event it was given.
+      outcome = await inTurn(() => tryOnce(listener, again, now, () => read(listener, again)));
+      last = again;
+    }
+    return outcome;
+  }
+
+  async function tryOnce(
+    listener: Prepared,
+    message: Incoming,
+    now: Epoch,
+    event: () => unknown,
+  ): Promise<Outcome> {
+    if (now.over) return "requeue";
+    return run(listener, message, event).then(
+      () => "ack" as const,
+      (error) => ({ error }),
+    );
+  }
+
+  function condemn(message: Incoming, now: Epoch): Promise<Disposition> {
+    const text = `Came back ${message.returns} times, at last alone in hand and first of all: whatever worked on it was gone each time. It may make the process crash, run out of memory or block.`;
+    const error = new Fault("UNKNOWN_OUTCOME", { returns: message.returns }, { message: text });
+    return buried(now, () => bury(message, "crashed", error));
+  }
+
+  /** Given back while others are in hand, it would lose its place; so it is buried as soon as the broker lets it. */
+  async function buried(now: Epoch, attempt: () => Promise<Disposition>): Promise<Disposition> {
+    for (;;) {
+      const done = await attempt();
+      if (done !== "requeue" || now.over) return done;
+    }
+  }
+
+  /** What was settled has left this process by then, so that it does not come back if the next event ends it. */
+  function settlementsLeft(): Promise<void> {
+    return new Promise((resolve) => clock.soon(() => clock.soon(resolve)));
+  }
+
+  return {
+    handle,
+    lost() {
+      current.end();
+      if (!stopped) current = epoch();
+    },
+    stop() {
+      stopped = true;
+      current.end();
+    },
+  };
+}

@@ -1,0 +1,89 @@
+import type { Codec } from "../codec/codec.ts";
+import { decoded } from "../codec/payload.ts";
+import type { Event } from "../contract/contract.ts";
+import { validated } from "../contract/schema.ts";
+import { Fault, isFault } from "../fault.ts";
+import type { Incoming } from "../message.ts";
+import type { Bury, DeathNotice } from "../retry/bury.ts";
+import type { RetryPolicy } from "../retry/policy.ts";
+import type { Operation } from "../service/context.ts";
+import { Invocation, type InvocationScope } from "../service/invocation.ts";
+import type { Handler } from "../service/middleware.ts";
+import type { Running } from "../service/running.ts";
+import type { Clock } from "../time.ts";
+import type { Disposition } from "../transport.ts";
+
+/** An event and what is done on it. */
+export interface Listener {
+  readonly event: Event;
+  readonly handler: Handler;
+  readonly retry: RetryPolicy;
+  /** See `ReactionOptions`. */
+  readonly timeoutMs: number;
+  readonly inOrder?: true | ((event: any) => string) | undefined;
+}
+
+export interface ReactingOptions {
+  readonly listeners: readonly Listener[];
+  /** The queue that retries and replays return to. */
+  readonly queue: string;
+  readonly scope: InvocationScope;
+  readonly codec: Codec;
+  readonly clock: Clock;
+  readonly running: Running;
+  readonly bury: Bury;
+}
+
+/** A listener, and what its runs are called. */
+export type Prepared = Listener & { readonly operation: Operation };
+
+/** The steps of a reaction, for those who decide when each is done and what follows from a failure. */
+export interface Reacting {
+  /** `undefined` where the service does nothing on such messages. */
+  listenerOf(message: Incoming): Prepared | undefined;
+  /** The validated event. @throws Fault BAD_MESSAGE, INVALID_EVENT */
+  read(listener: Prepared, message: Incoming): Promise<unknown>;
+  /** One try, by the reaction's timeout. */
+  run(listener: Prepared, message: Incoming, event: () => unknown): Promise<void>;
+  bury(message: Incoming, reason: DeathNotice["reason"], error: unknown): Promise<Disposition>;
+  buryUnknown(message: Incoming): Promise<Disposition>;
+}
+
+export function reacting(options: ReactingOptions): Reacting {
+  const { queue, scope, codec, clock, running } = options;
+  const service = scope.contract.name;
+  const listeners = new Map(
+    options.listeners.map((listener): [string, Prepared] => [
+      listener.event.id,
+      { ...listener, operation: { kind: "event", id: listener.event.id, service } },
+    ]),
+  );
+
+  function bury(message: Incoming, reason: DeathNotice["reason"], error: unknown): Promise<Disposition> {
+    return options.bury(message, { service, queue, reason, error });
+  }
+
+  return {
+    listenerOf: (message) => listeners.get(message.type ?? ""),
+    async read({ event }, message) {
+      return validated(event.schema, decoded(codec, message), "INVALID_EVENT", `The event ${event.id}`);
+    },
+    async run(listener, message, event) {
+      const deadline = clock.now() + listener.timeoutMs;
+      const invocation = new Invocation(scope, listener.operation, message, deadline, undefined);
+      await running.run(listener.handler, await event(), invocation);
+    },
+    bury,
+    buryUnknown(message) {
+      const text = `Service "${service}" does nothing on "${message.type ?? "(no type)"}".`;
+      return bury(message, "unknown", new Fault("UNKNOWN_METHOD", { type: message.type }, { message: text }));
+    },
+  };
+}
+
+/** Why a message whose event cannot be read is buried; `undefined` where the error says nothing of the kind. */
+export function unreadable(error: unknown): DeathNotice["reason"] | undefined {
+  if (!isFault(error) || error.from !== undefined) return undefined;
+  if (error.code === "BAD_MESSAGE") return "undecodable";
+  return error.code === "INVALID_EVENT" ? "invalid" : undefined;
+}
