@@ -1,6 +1,8 @@
+import { systemClock } from "../time.ts";
 import type { Transport } from "../transport.ts";
 import type { Peer } from "./core.ts";
 import { type BrokerOptions, Core } from "./core.ts";
+import { sqliteJournal } from "./sqlite.ts";
 
 /** A broker inside this process. Each `embedded({ broker })` on it is one connection. */
 export interface Broker {
@@ -10,6 +12,11 @@ export interface Broker {
    * @throws Error when the transport is on another broker
    */
   cut(transport: Transport, options?: CutOptions): void;
+  /**
+   * Writes what is left and gives the journal free for other processes. Idempotent. Close the transports first: what is
+   * published or declared later fails as STOPPED. Without a journal there is nothing to do, and nothing changes.
+   */
+  close(): void;
 }
 
 export interface CutOptions {
@@ -17,8 +24,12 @@ export interface CutOptions {
   readonly downMs?: number | undefined;
 }
 
-/** A broker that several transports can share: two apps in one process that talk to each other. */
+/**
+ * A broker that several transports can share: two apps in one process that talk to each other.
+ * @throws Error naming the journal: another process has it, it is damaged, a newer Warren wrote it
+ */
 export function embeddedBroker(options: BrokerOptions = {}): Broker {
+  const core = opened(options);
   const peers = new WeakMap<Transport, Peer>();
   const broker: Broker = {
     cut(transport, cutting = {}) {
@@ -26,9 +37,22 @@ export function embeddedBroker(options: BrokerOptions = {}): Broker {
       if (peer === undefined) throw new Error("Cannot cut a transport that is not connected to this broker.");
       peer.lose(cutting.downMs);
     },
+    close: () => core.close(),
   };
-  insides.set(broker, { core: new Core(options), peers });
+  insides.set(broker, { core, peers });
   return broker;
+}
+
+function opened(options: BrokerOptions): Core {
+  const { dataDir, clock = systemClock } = options;
+  if (dataDir === undefined) return new Core(options);
+  const journal = sqliteJournal(dataDir, clock);
+  try {
+    return new Core(options, journal);
+  } catch (error) {
+    journal.close();
+    throw error;
+  }
 }
 
 export interface Inside {

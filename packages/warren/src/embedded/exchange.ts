@@ -11,6 +11,8 @@ export interface LiveExchange {
   unbind(queue: LiveQueue): void;
   /** The queues that a message with this key goes to, each once. */
   route(key: string): readonly LiveQueue[];
+  /** Gives every binding to another exchange as well. */
+  copyTo(other: LiveExchange): void;
 }
 
 /** How many routing keys an exchange remembers the way of. Keys may hold ids, so there is no end to them. */
@@ -30,6 +32,9 @@ export function liveExchange(definition: Exchange): LiveExchange {
     },
     unbind(queue) {
       if (bindings.delete(queue)) ways.clear();
+    },
+    copyTo(other) {
+      for (const [queue, keys] of bindings) for (const key of keys.keys()) other.bind(queue, key);
     },
     route(key) {
       const known = ways.get(key);

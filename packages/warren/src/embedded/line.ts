@@ -11,14 +11,8 @@ export interface LineHooks {
   drop(): void;
 }
 
-const working: TransportState = { publishing: true, consuming: true };
 const away: TransportState = { publishing: false, consuming: false, reason: "the connection was cut" };
 const closed: TransportState = { publishing: false, consuming: false, reason: "the transport is closed" };
-const pressed: TransportState = {
-  publishing: false,
-  consuming: true,
-  reason: "the broker's queues are full (maxQueueBytes)",
-};
 
 /** How many operations may wait for the connection to come back. */
 const maxWaiting = 1_000;
@@ -38,7 +32,7 @@ export class Line implements Peer {
   readonly #timeoutMs: number;
   readonly #watchers = new Set<(state: TransportState) => void>();
   readonly #waiting = new Set<Waiting>();
-  #state: TransportState = working;
+  #state: TransportState;
   #up: boolean = true;
   #open: boolean = true;
   #return: Timer | undefined;
@@ -48,7 +42,7 @@ export class Line implements Peer {
     this.#hooks = hooks;
     this.#timeoutMs = timeoutMs;
     core.connect(this);
-    if (core.full) this.#state = pressed;
+    this.#state = core.state;
   }
 
   get state(): TransportState {
@@ -70,8 +64,8 @@ export class Line implements Peer {
     return () => void this.#watchers.delete(watcher);
   }
 
-  pressed(full: boolean): void {
-    if (this.#up) this.#become(full ? pressed : working);
+  stateChanged(): void {
+    if (this.#up) this.#become(this.#core.state);
   }
 
   lose(downMs: number | undefined): void {
@@ -157,7 +151,7 @@ export class Line implements Peer {
       go();
     }
     this.#waiting.clear();
-    this.#become(this.#core.full ? pressed : working);
+    this.#become(this.#core.state);
   }
 
   #become(state: TransportState): void {

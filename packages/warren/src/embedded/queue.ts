@@ -1,3 +1,4 @@
+import type { Incoming } from "../message.ts";
 import type { Clock, Timer } from "../time.ts";
 import type { Disposition, Queue, QueueState } from "../transport.ts";
 import { Deque } from "./deque.ts";
@@ -7,7 +8,10 @@ import { atOnce, type Death, never, type Stored } from "./stored.ts";
 export interface Taker {
   /** How many more it would take now. */
   free(): number;
-  take(message: Stored): void;
+  /** Keeps a hand free for the message, which `run` is going to follow. */
+  hold(message: Stored): void;
+  /** Handles a message that is held. */
+  run(message: Stored): void;
 }
 
 /** What a queue needs of its broker. */
@@ -21,6 +25,12 @@ export interface QueueHost {
   release(message: Stored): void;
   /** The message leaves its queue for where the queue sends its dead letters, if anywhere. */
   bury(queue: LiveQueue, message: Stored, reason: Death): void;
+  /** The message came back undone once more. */
+  cameBack(message: Stored): void;
+  /** Lets the taker hold the message, and run it: now, or once it is noted that it was handed out. */
+  handOver(taker: Taker, message: Stored): void;
+  /** Forgets a message that is held and not run yet. @returns whether it was one */
+  recall(message: Stored): boolean;
 }
 
 /** How many messages one queue hands out before others have their turn and the process sees to its sockets. */
@@ -66,13 +76,18 @@ export class LiveQueue {
     if (index < this.#turn) this.#turn--;
   }
 
-  enqueue(message: Stored): void {
-    message.place = ++this.#places;
-    const own = message.message.expirationMs;
+  /** When a message that enters now is to expire, in the terms of `Stored.expiresAt`. */
+  expiry({ expirationMs: own }: Incoming): number {
     const ours = this.definition.messageTtlMs;
     const ttlMs = own === undefined || (ours !== undefined && ours < own) ? ours : own;
-    if (ttlMs === 0) message.expiresAt = this.#ready.length < this.#free() ? atOnce : this.#host.clock.now();
-    else message.expiresAt = ttlMs === undefined ? never : this.#host.clock.now() + ttlMs;
+    if (ttlMs === undefined) return never;
+    const now = this.#host.clock.now();
+    if (ttlMs > 0) return now + ttlMs;
+    return this.#ready.length < this.#free() ? atOnce : now;
+  }
+
+  enqueue(message: Stored): void {
+    message.place = ++this.#places;
     this.#ready.push(message);
     this.#readyBytes += message.bytes;
     const { maxBytes } = this.definition;
@@ -94,12 +109,8 @@ export class LiveQueue {
       this.#host.release(message);
       return;
     }
-    const { deliveryLimit } = this.definition;
-    if (++message.returned > (deliveryLimit ?? Number.POSITIVE_INFINITY)) {
-      this.#host.bury(this, message, "delivery_limit");
-      return;
-    }
-    message.message = { ...message.message, redelivered: true, returns: this.#countOf(message) };
+    if (!this.#countReturn(message)) return;
+    this.#markReturned(message);
     if (message.expiresAt === atOnce) message.expiresAt = this.#host.clock.now();
     // Only messages that were given back as well can stand before it, so this moves a prefetch's worth at most.
     const before: Stored[] = [];
@@ -111,6 +122,19 @@ export class LiveQueue {
     this.#readyBytes += message.bytes;
     for (const head of before.reverse()) this.#ready.unshift(head);
     this.#host.schedule(this);
+  }
+
+  recall(message: Stored): boolean {
+    return this.#host.recall(message);
+  }
+
+  /** Takes a message that an earlier process left, each behind the one before. `held`: a handler had it. */
+  restore(message: Stored, held: boolean): void {
+    message.place = ++this.#places;
+    if (held && !this.#countReturn(message)) return;
+    if (message.returned > 0) this.#markReturned(message);
+    this.#ready.push(message);
+    this.#readyBytes += message.bytes;
   }
 
   /** Hands out what is ready to who is free, and drops what waited too long. Never called while a sender is at work. */
@@ -135,7 +159,7 @@ export class LiveQueue {
       const taker = this.#nextTaker();
       if (taker === undefined) return true;
       this.#takeFirst();
-      taker.take(message);
+      this.#host.handOver(taker, message);
     }
   }
 
@@ -159,9 +183,21 @@ export class LiveQueue {
     return first;
   }
 
+  /** @returns whether it may stay; else it is buried */
+  #countReturn(message: Stored): boolean {
+    const { deliveryLimit } = this.definition;
+    if (++message.returned > (deliveryLimit ?? Number.POSITIVE_INFINITY)) {
+      this.#host.bury(this, message, "delivery_limit");
+      return false;
+    }
+    this.#host.cameBack(message);
+    return true;
+  }
+
   /** Only quorum queues count, as on RabbitMQ. */
-  #countOf(message: Stored): number {
-    return this.definition.type === "quorum" ? message.returned : 0;
+  #markReturned(message: Stored): void {
+    const returns = this.definition.type === "quorum" ? message.returned : 0;
+    message.message = { ...message.message, redelivered: true, returns };
   }
 
   #free(): number {

@@ -1,7 +1,10 @@
 import type { Headers, Incoming, Outgoing } from "../message.ts";
+import type { Queue } from "../transport.ts";
 
 /** A message in a queue, or in the hands of a consumer of that queue. */
 export interface Stored {
+  /** Its number in the journal; 0 where it is not in it. */
+  row: number;
   /** What a handler gets to see. Replaced, never changed: a handler may still hold the one it was given. */
   message: Incoming;
   /** Its place among all messages that ever entered the queue, so that one given back returns to where it was. */
@@ -28,6 +31,7 @@ const overheadBytes = 256;
 
 export function stored(message: Incoming, expiredIn: readonly string[]): Stored {
   return {
+    row: 0,
     message,
     place: 0,
     expiresAt: never,
@@ -59,6 +63,30 @@ export function received(message: Outgoing | Incoming): Incoming {
     expirationMs: message.expirationMs,
     timestampSeconds: message.timestampSeconds,
     headers: headers === undefined ? undefined : { ...headers },
+  };
+}
+
+/** The message as its queue's dead-letter exchange gets it, with the same headers that RabbitMQ adds. */
+export function died(
+  message: Incoming,
+  queue: string,
+  to: NonNullable<Queue["deadLetter"]>,
+  reason: Death,
+): Incoming {
+  return {
+    ...message,
+    exchange: to.exchange,
+    key: to.key ?? message.key,
+    // It would only expire again.
+    expirationMs: undefined,
+    headers: {
+      "x-first-death-exchange": message.exchange,
+      "x-first-death-queue": queue,
+      "x-first-death-reason": reason,
+      ...message.headers,
+      "x-last-death-queue": queue,
+      "x-last-death-reason": reason,
+    },
   };
 }
 

@@ -36,7 +36,10 @@ export class Subscription implements Taker {
     queue.remove(this);
     const back = [...this.#unsettled].reverse();
     this.#unsettled.clear();
-    for (const message of back) queue.giveBack(message);
+    for (const message of back) {
+      if (queue.recall(message)) this.#ended();
+      queue.giveBack(message);
+    }
   }
 
   stop(): Promise<void> {
@@ -57,9 +60,12 @@ export class Subscription implements Taker {
     return this.#prefetch - this.#unsettled.size;
   }
 
-  take(message: Stored): void {
+  hold(message: Stored): void {
     this.#unsettled.add(message);
     this.#running++;
+  }
+
+  run(message: Stored): void {
     let outcome: Disposition | Promise<Disposition>;
     try {
       outcome = this.#handle(message.message);
@@ -86,6 +92,10 @@ export class Subscription implements Taker {
 
   #settle(message: Stored, disposition: Disposition): void {
     if (this.#unsettled.delete(message)) this.#queue?.settle(message, disposition);
+    this.#ended();
+  }
+
+  #ended(): void {
     if (--this.#running === 0) this.#stopping?.finish();
   }
 }
@@ -94,7 +104,8 @@ export class Subscription implements Taker {
 export function replyTaker(queue: LiveQueue, handle: (message: Incoming) => void, log: Logger): Taker {
   return {
     free: () => Number.POSITIVE_INFINITY,
-    take(message) {
+    hold: () => undefined,
+    run(message) {
       queue.settle(message, "ack");
       try {
         handle(message.message);

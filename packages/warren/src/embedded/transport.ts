@@ -32,11 +32,13 @@ export type EmbeddedOptions = {
 /**
  * A transport whose broker lives in this process: nothing to install, nothing to start. It routes, acknowledges,
  * delivers again, expires and dead-letters like RabbitMQ, always asynchronously and always with copied bytes. What it
- * holds is gone with the process.
+ * holds is gone with the process, unless `dataDir` gives it a journal.
+ * @throws Error naming the journal: another process has it, it is damaged, a newer Warren wrote it
  */
 export function embedded(options: EmbeddedOptions = {}): Transport {
   const { core, peers } = inside(options.broker ?? embeddedBroker(options));
-  const transport = new EmbeddedTransport(core, options.publishTimeoutMs ?? 10_000);
+  const ownsBroker = options.broker === undefined;
+  const transport = new EmbeddedTransport(core, options.publishTimeoutMs ?? 10_000, ownsBroker);
   peers.set(transport, transport.line);
   return transport;
 }
@@ -51,13 +53,15 @@ class EmbeddedTransport implements Transport {
   readonly maxMessageBytes: number;
   readonly line: Line;
   readonly #core: Core;
+  readonly #ownsBroker: boolean;
   readonly #declared = declared();
   readonly #subscriptions = new Set<Subscription>();
   readonly #replies: OpenReplies[] = [];
   #closing: Promise<void> | undefined;
 
-  constructor(core: Core, timeoutMs: number) {
+  constructor(core: Core, timeoutMs: number, ownsBroker: boolean) {
     this.#core = core;
+    this.#ownsBroker = ownsBroker;
     this.maxMessageBytes = core.maxMessageBytes;
     this.line = new Line(core, { restore: () => this.#restore(), drop: () => this.#drop() }, timeoutMs);
   }
@@ -73,14 +77,14 @@ class EmbeddedTransport implements Transport {
   async declare(topology: Topology): Promise<void> {
     await this.line.ready();
     this.#declared.add(topology, this.#core, this.line);
+    await this.#core.kept();
   }
 
   publish(message: Outgoing): Promise<void> {
     if (!this.line.open || !this.line.up)
       return this.#publishLater({ ...message, body: Buffer.from(message.body) });
     try {
-      // Not before its turn: a loop that awaits each publish would otherwise never let a message be delivered.
-      if (this.#core.publish(message) || !message.mandatory) return this.#core.over();
+      if (this.#core.publish(message) || !message.mandatory) return this.#taken(message);
       return Promise.reject(unroutable(message));
     } catch (error) {
       return Promise.reject(error);
@@ -133,17 +137,28 @@ class EmbeddedTransport implements Transport {
   }
 
   close(options: { readonly drainMs: number }): Promise<void> {
-    this.#closing ??= this.line.close(options.drainMs);
+    this.#closing ??= this.#close(options.drainMs);
     return this.#closing;
+  }
+
+  async #close(drainMs: number): Promise<void> {
+    await this.line.close(drainMs);
+    if (this.#ownsBroker) this.#core.close();
   }
 
   async #publishLater(message: Outgoing): Promise<void> {
     await this.line.ready();
     if (!this.#core.publish(message) && message.mandatory) throw unroutable(message);
+    await this.#taken(message);
+  }
+
+  #taken({ persistent }: Outgoing): Promise<void> {
+    // Not before its turn: a loop that awaits each publish would otherwise never let a message be delivered.
+    return (persistent ? this.#core.kept() : undefined) ?? this.#core.over();
   }
 
   #notSent(message: Outgoing, returned: (() => void) | undefined, error: unknown): boolean {
-    if (error instanceof Fault && error.code === "OVERLOADED") return false;
+    if (error instanceof Fault && (error.code === "OVERLOADED" || error.code === "UNAVAILABLE")) return false;
     if (!(error instanceof Fault && error.code === "UNROUTABLE")) throw error;
     // Nobody waits for the outcome of a send, so the log is the only place where this shows.
     this.#core.log.error(

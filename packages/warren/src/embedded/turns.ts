@@ -11,15 +11,26 @@ export interface Turns {
   call(run: () => void): void;
   /** Resolves at the end of the next turn: one promise for all who ask before it. */
   over(): Promise<void>;
+  /** There is to be a turn, if only for the hooks. */
+  ask(): void;
 }
 
-export function turns(clock: Clock, log: Logger): Turns {
+/** What else a turn is for. */
+export interface TurnHooks {
+  /** Before anything is handed out. Queues scheduled by it belong to this turn. */
+  begin(): void;
+  /** When everything is handed out. */
+  end(): void;
+}
+
+export function turns(clock: Clock, log: Logger, hooks?: TurnHooks): Turns {
   let queues: LiveQueue[] = [];
   let calls: (() => void)[] = [];
   let due = false;
   let ending: PromiseWithResolvers<void> | undefined;
 
   const run = (): void => {
+    hooks?.begin();
     due = false;
     const now = queues;
     const calling = calls;
@@ -38,6 +49,7 @@ export function turns(clock: Clock, log: Logger): Turns {
       queue.scheduled = false;
       queue.dispatch();
     }
+    hooks?.end();
     ended?.resolve();
   };
 
@@ -48,6 +60,7 @@ export function turns(clock: Clock, log: Logger): Turns {
   };
 
   return {
+    ask,
     schedule(queue) {
       if (queue.scheduled) return;
       queue.scheduled = true;
