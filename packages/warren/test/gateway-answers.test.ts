@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { z } from "zod";
 import { embedded, embeddedBroker } from "../src/embedded/index.ts";
 import { httpServer } from "../src/gateway/index.ts";
-import { app, contract, rpc, service, silent } from "../src/index.ts";
+import { app, contract, rateLimit, rpc, service, silent } from "../src/index.ts";
 import { auth, gate, nowhere, probe, probeService, type World, world, worldOf } from "./gateway-world.ts";
 
 describe("what a method returns", () => {
@@ -151,6 +151,17 @@ describe("limits", () => {
     expect(refused.json()).toMatchObject({ status: 429, code: "TOO_MANY_REQUESTS" });
     expect(Number(refused.headers["retry-after"])).toBeGreaterThan(0);
     expect((await edge.server.inject("/unknown")).statusCode).toBe(404);
+  });
+
+  test("a fault that knows when to come again says so in whole seconds", async () => {
+    await using edge = await world({ auth }, { outgoing: [rateLimit({ perSecond: 0.4, burst: 1 })] });
+    expect((await edge.server.inject("/who")).statusCode).toBe(200);
+    const refused = await edge.server.inject("/who");
+    expect([refused.statusCode, refused.json().code, refused.headers["retry-after"]]).toEqual([
+      503,
+      "OVERLOADED",
+      "3",
+    ]);
   });
 
   test("a client that hangs up frees its place", async () => {

@@ -1,5 +1,5 @@
 import type { FastifyReply, FastifyRequest } from "fastify";
-import type { Method, Principal } from "../index.ts";
+import { type Method, type Principal, retryAfterOf } from "../index.ts";
 import { type Edge, requireEdge } from "./edge.ts";
 import type { Problem } from "./problem.ts";
 
@@ -43,11 +43,21 @@ function sendProblem(reply: FastifyReply, problem: Problem, error: unknown): Fas
     );
   if (problem.code === "METHOD_NOT_ALLOWED" && typeof data.allow === "string")
     reply.header("allow", data.allow);
-  if (problem.status === 503 && !reply.hasHeader("retry-after")) reply.header("retry-after", "1");
+  const retryAfter = retryAfterSeconds(problem.status, error);
+  if (retryAfter !== undefined && !reply.hasHeader("retry-after"))
+    reply.header("retry-after", String(retryAfter));
   return reply
     .status(problem.status)
     .header("content-type", "application/problem+json; charset=utf-8")
     .send(JSON.stringify(problem));
+}
+
+/** The header knows whole seconds only; coming a little later than asked is no mistake. */
+function retryAfterSeconds(status: number, error: unknown): number | undefined {
+  if (status !== 429 && status !== 503) return undefined;
+  const retryAfterMs = retryAfterOf(error);
+  if (retryAfterMs !== undefined) return Math.ceil(retryAfterMs / 1_000);
+  return status === 503 ? 1 : undefined;
 }
 
 function dataOf(error: unknown): {
