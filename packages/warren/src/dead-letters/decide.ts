@@ -134,8 +134,8 @@ async function decideHeld(
   let cut = false;
   for (const item of look.picked) {
     if (started === limit || over()) break;
-    if (ratePerSecond !== undefined)
-      await delay(clock, begin + (started * 1_000) / ratePerSecond - clock.now(), signal);
+    const due = ratePerSecond === undefined ? 0 : begin + (started * 1_000) / ratePerSecond;
+    if (due > clock.now()) await delay(clock, due - clock.now(), signal);
     while (underway.size >= maxUnderway) await Promise.race(underway);
     cut = clock.now() - begin > maxHoldMs;
     if (cut || over()) break;

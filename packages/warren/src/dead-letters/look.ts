@@ -203,7 +203,8 @@ function holding<T>(
     async fill(prefetch: number, signal: AbortSignal | undefined): Promise<boolean> {
       const settle: Hand["settle"] = [];
       const wanted = held + prefetch;
-      const consumer = transport.consume(queue, (message) => hold(message, settle), { prefetch });
+      const options = { prefetch, backTogether: true };
+      const consumer = transport.consume(queue, (message) => hold(message, settle), options);
       await consumer;
       hands.push({ consumer, settle, prefetch, stopped: undefined });
       return arrived(wanted, signal);
