@@ -23,7 +23,10 @@ export interface FaultNode {
   stopGracefully(): Promise<void>;
   /** Starts it after `kill` or `stopGracefully`, on the same port, and resolves when it answers there. */
   restart(): Promise<Restarted>;
-  /** Freezes its process (SIGSTOP): sockets stay open, nothing answers. */
+  /**
+   * Freezes its process (SIGSTOP): sockets stay open, nothing answers. In a cluster the others give it up after some
+   * 5 s; after a pause that was as long, `heal` is needed.
+   */
   pause(): void;
   resume(): void;
   /** Stops RabbitMQ and leaves Erlang running: connections end in order, the port closes. */

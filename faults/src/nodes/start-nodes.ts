@@ -1,4 +1,6 @@
+import { randomInt } from "node:crypto";
 import { cpSync, existsSync, mkdtempSync } from "node:fs";
+import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { brokerDown, brokerUp } from "warren/broker";
@@ -31,8 +33,11 @@ export interface Nodes extends TopologyFaults {
   node(name: string): FaultNode;
   /** Cuts the cluster into groups of node indexes, `[[1], [2, 3]]`, each without a way to the others. */
   partition(groups: readonly (readonly number[])[]): Promise<void>;
-  /** Ends the partition, and resolves when RabbitMQ runs on all nodes that were not ended or paused. */
-  heal(): Promise<void>;
+  /**
+   * Ends the partition, and resolves when RabbitMQ runs as one cluster on all nodes that were not ended or paused.
+   * Gives those on which it had to be restarted, as an operator would: they had not noticed that they were apart.
+   */
+  heal(): Promise<readonly FaultNode[]>;
   /** Ends all of it and deletes what was written. The same happens when this process ends, however it ends. */
   stop(): Promise<void>;
 }
@@ -44,7 +49,7 @@ export async function startNodes({ count, seedFolder, log = () => {} }: NodesOpt
   let control: Control | undefined;
   try {
     if (seedFolder !== undefined) await copySeed(seedFolder, dataDir, count, log);
-    const broker = await brokerUp({ dataDir, nodes: count, log });
+    const broker = await brokerUp({ dataDir, nodes: count, log, port: await freePorts(count) });
     if (broker.epmdPort === undefined)
       throw new Error(
         "Faults need RabbitMQ installed on this machine; in docker its nodes are out of reach.",
@@ -78,6 +83,26 @@ export async function startNodes({ count, seedFolder, log = () => {} }: NodesOpt
     await discard();
     throw error;
   }
+}
+
+/**
+ * The first of `count` free ports in a row, away from those that brokers take by themselves: nobody else is to take
+ * the port of a node while it is down.
+ */
+async function freePorts(count: number): Promise<number> {
+  for (;;) {
+    const first = randomInt(20_000, 25_900);
+    const all = await Promise.all(Array.from({ length: count }, (_, at) => isFree(first + at)));
+    if (all.every(Boolean)) return first;
+  }
+}
+
+function isFree(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const server = createServer();
+    server.once("error", () => resolve(false));
+    server.listen(port, "127.0.0.1", () => server.close(() => resolve(true)));
+  });
 }
 
 /** The first node on which RabbitMQ runs: not one that was ended or paused, or is cut off from the others. */

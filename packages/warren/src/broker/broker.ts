@@ -49,8 +49,8 @@ export async function brokerUp(options: BrokerOptions): Promise<RunningBroker> {
     );
     const kept = running.length === 0 ? undefined : before.nodes;
     await start({
-      ...{ dataDir, count, log, clock, signal },
-      choosePorts: () => choosePorts(missing, options.port, kept),
+      ...{ dataDir, count, missing, log, clock, signal },
+      choosePorts: (indexes) => choosePorts(indexes, options.port, kept),
     });
     const after = await brokerStatus(dataDir, clock);
     if (after.state !== "running")

@@ -12,18 +12,39 @@ export interface StartOrder {
   readonly log: (line: string) => void;
   readonly clock: Clock;
   readonly signal: AbortSignal | undefined;
-  /** The nodes to start and their ports. Asked again when another program was faster on a port it gave before. */
-  readonly choosePorts: () => Promise<ReadonlyMap<number, number>>;
+  readonly missing: readonly number[];
+  /** A port for each of these nodes. Asked again when another program was faster on one it gave before. */
+  readonly choosePorts: (indexes: readonly number[]) => Promise<Ports>;
 }
+
+type Ports = ReadonlyMap<number, number>;
 
 const attempts = 3;
 
 /** Starts nodes in whatever way this machine has, records them, and resolves once all answer. */
 export async function start(order: StartOrder): Promise<void> {
-  const launch = await findLauncher(order);
+  const { dataDir, count, missing } = order;
+  const launcher = await findLauncher(order);
+  // The first node founds a new cluster; the others would each found their own if it were not there.
+  const isFounding = count > 1 && countNodes(dataDir) === 0;
+  const stages = isFounding ? [missing.slice(0, 1), missing.slice(1)] : [missing];
+  const launches: Pick<Launch, "undo">[] = [];
+  try {
+    for (const stage of stages) launches.push(await launchStage(order, launcher, stage));
+  } catch (error) {
+    for (const launch of launches) await launch.undo(error);
+    throw error;
+  }
+}
+
+async function launchStage(
+  order: StartOrder,
+  launcher: Launcher,
+  stage: readonly number[],
+): ReturnType<Launcher> {
   for (let attempt = 1; ; attempt++) {
     try {
-      return await launch(await order.choosePorts());
+      return await launcher(await order.choosePorts(stage));
     } catch (error) {
       if (!(error instanceof Error && isPortClash(error.message)) || attempt === attempts) throw error;
       order.log("Another program took the port meanwhile; trying the next ...");
@@ -31,9 +52,10 @@ export async function start(order: StartOrder): Promise<void> {
   }
 }
 
-type Ports = ReadonlyMap<number, number>;
+/** Resolves when all answer. Throws with nothing left running. */
+type Launcher = (ports: Ports) => Promise<Pick<Launch, "undo">>;
 
-async function findLauncher(order: StartOrder): Promise<(ports: Ports) => Promise<void>> {
+async function findLauncher(order: StartOrder): Promise<Launcher> {
   const found = findInstalled();
   if (found !== undefined) return (ports) => launchInstalled(order, found, ports);
   let failure = "";
@@ -59,31 +81,26 @@ async function findLauncher(order: StartOrder): Promise<(ports: Ports) => Promis
   - set AMQP_URL to a broker that runs already, and start none${failure}`);
 }
 
-async function launchInstalled(order: StartOrder, installed: Installed, ports: Ports): Promise<void> {
-  // The first node founds a new cluster; the others would each found their own if it were not there.
-  const isFounding = order.count > 1 && countNodes(order.dataDir) === 0;
-  const isFirst = ([index]: [number, number]): boolean => index === 1;
-  const stages = isFounding
-    ? [[...ports].filter(isFirst), [...ports].filter((port) => !isFirst(port))]
-    : [[...ports]];
-  const launches: Launch[] = [];
+async function launchInstalled(order: StartOrder, installed: Installed, ports: Ports): Promise<Launch> {
+  const launch = await launchNodes({ ...order, installed, ports });
   try {
-    for (const stage of stages) {
-      const launch = await launchNodes({ ...order, installed, ports: new Map(stage) });
-      launches.push(launch);
-      await launch.wait();
-      launch.settle();
-    }
+    await launch.wait();
+    launch.settle();
+    return launch;
   } catch (cause) {
-    const errors = [];
-    for (const launch of launches.reverse()) errors.push(await launch.undo(cause));
-    throw errors[0] ?? cause;
+    throw await launch.undo(cause);
   }
 }
 
-async function launchContainer(order: StartOrder, port: number): Promise<void> {
+async function launchContainer(order: StartOrder, port: number): ReturnType<Launcher> {
   const { dataDir, signal } = order;
   const name = nodeName(dataDir, 1, 1);
+  const undo = async (cause: unknown): Promise<Error> => {
+    const output = await containerLog(name);
+    await removeContainer(name);
+    removeRecord(dataDir);
+    return startFailure(cause, nodeFolder(dataDir, 1), signal?.aborted ? "" : output);
+  };
   order.log(
     "RabbitMQ is not installed: starting the official image with docker (the first time takes a while) ...",
   );
@@ -91,11 +108,9 @@ async function launchContainer(order: StartOrder, port: number): Promise<void> {
     await startContainer(name, port);
     writeRecord(dataDir, { kind: "container", name, port });
     await waitUntilReady(order, [{ name, port }], () => undefined);
+    return { undo };
   } catch (cause) {
-    const output = await containerLog(name);
-    await removeContainer(name);
-    removeRecord(dataDir);
-    throw startFailure(cause, nodeFolder(dataDir, 1), signal?.aborted ? "" : output);
+    throw await undo(cause);
   }
 }
 
