@@ -19,12 +19,20 @@ export interface Child {
  * Children run the built package, and from the second start on take their own code from Node's compile cache: as
  * JavaScript, which is what a deployed service runs. The type stripper alone would hold some 20 MB in each.
  */
-const cache = mkdtempSync(join(tmpdir(), "warren-bench-cache-"));
-process.once("exit", () => rmSync(cache, { recursive: true, force: true }));
+let cache: string | undefined;
+
+/** Made when it is needed, as children import this file too. */
+function compileCache(): string {
+  if (cache !== undefined) return cache;
+  const made = mkdtempSync(join(tmpdir(), "warren-bench-cache-"));
+  process.once("exit", () => rmSync(made, { recursive: true, force: true }));
+  cache = made;
+  return made;
+}
 
 export function child(file: URL, args: object, env: NodeJS.ProcessEnv = {}): Child {
   const process_ = spawn(process.execPath, ["--conditions=built", file.pathname, JSON.stringify(args)], {
-    env: { ...process.env, ...env, NODE_COMPILE_CACHE: cache },
+    env: { ...process.env, ...env, NODE_COMPILE_CACHE: compileCache() },
     stdio: ["pipe", "pipe", "inherit"],
   });
   const ended = new Promise<number | null>((resolve) => process_.once("exit", resolve));

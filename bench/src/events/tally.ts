@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { heard, say } from "../child.ts";
+import { heard } from "../child.ts";
 
 /** What the publisher did, for its consumer to hold against what it saw. Times are epoch milliseconds. */
 export interface Published {
@@ -22,13 +22,19 @@ export interface Consumed {
 const slotMs = 10;
 const patienceMs = 60_000;
 
+export interface Tally {
+  count(): void;
+  /** Resolves with what the parent is to be told, once everything published has been handled. */
+  result(): Promise<Consumed>;
+}
+
 /** Counts in a consumer what it handles, and when. */
-export function tally(): { count(): void; report(): Promise<void> } {
+export function tally(): Tally {
   const slots: { slot: number; handled: number }[] = [{ slot: 0, handled: 0 }];
   let handled = 0;
   const idle = process.cpuUsage();
 
-  async function report(): Promise<void> {
+  async function result(): Promise<Consumed> {
     const { fromMs, untilMs, total } = await heard<Published>();
     const giveUpAt = Date.now() + patienceMs;
     while (handled < total) {
@@ -39,7 +45,7 @@ export function tally(): { count(): void; report(): Promise<void> } {
     const cpuMicroseconds = cpuSince(idle) / handled;
     const inside = slots.filter(({ slot }) => slot * slotMs >= fromMs && slot * slotMs < untilMs);
     const inWindow = inside.reduce((sum, slot) => sum + slot.handled, 0);
-    say({ inWindow, handled, cpuMicroseconds } satisfies Consumed);
+    return { inWindow, handled, cpuMicroseconds };
   }
 
   return {
@@ -50,7 +56,7 @@ export function tally(): { count(): void; report(): Promise<void> } {
       if (last.slot === slot) last.handled++;
       else slots.push({ slot, handled: 1 });
     },
-    report,
+    result,
   };
 }
 

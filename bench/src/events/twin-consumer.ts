@@ -5,7 +5,7 @@ import { document } from "./contract.ts";
 import { tally } from "./tally.ts";
 import { declareTwin, queue } from "./twin-topology.ts";
 
-const { count, report } = tally();
+const { count, result } = tally();
 const connection = await connect(process.env.AMQP_URL!, { noDelay: true });
 const channel = await connection.createChannel();
 await declareTwin(channel);
@@ -21,5 +21,7 @@ await channel.consume(queue, async (message) => {
   }
 });
 say({ ready: true });
-await report();
+const consumed = await result();
+// Said afterwards, since the parent ends this process then: what is not acknowledged would come again in the next run.
 await connection.close();
+say(consumed);

@@ -62,9 +62,10 @@ while (tiers.some(({ delays }) => delays.length < sent)) {
   if (performance.now() > giveUpAt) throw new Error("Some events were not tried again within a minute.");
   await sleep(50);
 }
+// Before anything is said, since the parent ends this process then: what is not acknowledged would come again in the next run.
+await shop.stop();
 const counted = tiers.map(({ waitMs, delays }) => [
   waitMs,
   delays.filter(({ number }) => number >= firstCounted).map(({ ms }) => ms),
 ]);
 say(Object.fromEntries(counted) satisfies Delays);
-await shop.stop();

@@ -78,6 +78,8 @@ while (handled < sent) await sleep(10);
 mended = true;
 // The next measurement begins with an empty queue.
 if (retrying) await done.promise;
+// Before anything is said, since the parent ends this process then: what is not acknowledged would come again in the next run.
+await shop.stop();
 latencies.sort((a, b) => a - b);
 say({
   events: latencies.length,
@@ -86,4 +88,3 @@ say({
   maxMs: latencies.at(-1)!,
   tries,
 } satisfies Neighbours);
-await shop.stop();
