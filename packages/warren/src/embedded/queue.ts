@@ -74,6 +74,8 @@ export class LiveQueue {
     if (index < 0) return;
     this.#takers.splice(index, 1);
     if (index < this.#turn) this.#turn--;
+    // It may have been the active one.
+    if (this.definition.singleActive) this.#host.schedule(this);
   }
 
   /** When a message that enters now is to expire, in the terms of `Stored.expiresAt`. */
@@ -202,7 +204,7 @@ export class LiveQueue {
 
   #free(): number {
     let free = 0;
-    for (const taker of this.#takers) free += taker.free();
+    for (const taker of this.#served) free += taker.free();
     return free;
   }
 
@@ -218,11 +220,17 @@ export class LiveQueue {
     }
   }
 
+  /** Who may get messages: the longest here, where there is one active taker at a time. */
+  get #served(): readonly Taker[] {
+    return this.definition.singleActive ? this.#takers.slice(0, 1) : this.#takers;
+  }
+
   /** The takers in turn, without those who have their hands full. */
   #nextTaker(): Taker | undefined {
-    for (let i = this.#takers.length; i > 0; i--) {
-      if (this.#turn >= this.#takers.length) this.#turn = 0;
-      const taker = this.#takers[this.#turn++];
+    const takers = this.#served;
+    for (let i = takers.length; i > 0; i--) {
+      if (this.#turn >= takers.length) this.#turn = 0;
+      const taker = takers[this.#turn++];
       if (taker !== undefined && taker.free() > 0) return taker;
     }
     return undefined;

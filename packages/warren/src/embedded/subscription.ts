@@ -1,6 +1,6 @@
 import type { Logger } from "../log.ts";
 import type { Incoming } from "../message.ts";
-import type { Disposition, Handle } from "../transport.ts";
+import type { ConsumeOptions, Disposition, Handle } from "../transport.ts";
 import type { LiveQueue, Taker } from "./queue.ts";
 import type { Stored } from "./stored.ts";
 
@@ -9,17 +9,24 @@ export class Subscription implements Taker {
   readonly queueName: string;
   readonly #handle: Handle;
   readonly #prefetch: number;
+  readonly #inOrder: boolean;
+  readonly #lost: (() => void) | undefined;
   readonly #log: Logger;
   #queue: LiveQueue | undefined;
-  /** In order of delivery. Empty after a cut, while handlers may still run: the broker has taken those messages back. */
-  readonly #unsettled = new Set<Stored>();
+  /**
+   * In order of delivery. Another one after a cut, while handlers may still run: the broker has taken those messages
+   * back, and what they say must not settle the same message when it has come again.
+   */
+  #unsettled = new Set<Stored>();
   #running = 0;
   #stopping: { readonly done: Promise<void>; readonly finish: () => void } | undefined;
 
-  constructor(queueName: string, handle: Handle, prefetch: number, log: Logger) {
+  constructor(queueName: string, handle: Handle, options: ConsumeOptions, log: Logger) {
     this.queueName = queueName;
     this.#handle = handle;
-    this.#prefetch = prefetch;
+    this.#prefetch = options.prefetch;
+    this.#inOrder = options.inOrder ?? false;
+    this.#lost = options.lost;
     this.#log = log;
   }
 
@@ -30,12 +37,18 @@ export class Subscription implements Taker {
 
   /** The connection is gone: everything unsettled goes back. */
   drop(): void {
+    this.#leave();
+    if (!this.stopping) this.#lost?.();
+  }
+
+  #leave(): void {
     const queue = this.#queue;
     if (queue === undefined) return;
     this.#queue = undefined;
     queue.remove(this);
     const back = [...this.#unsettled].reverse();
     this.#unsettled.clear();
+    this.#unsettled = new Set();
     for (const message of back) {
       if (queue.recall(message)) this.#ended();
       queue.giveBack(message);
@@ -44,10 +57,14 @@ export class Subscription implements Taker {
 
   stop(): Promise<void> {
     if (this.#stopping === undefined) {
-      this.#queue?.remove(this);
+      if (!this.#inOrder) this.#queue?.remove(this);
       const { promise, resolve } = Promise.withResolvers<void>();
-      this.#stopping = { done: promise, finish: resolve };
-      if (this.#running === 0) resolve();
+      const finish = (): void => {
+        if (this.#inOrder) this.#leave();
+        resolve();
+      };
+      this.#stopping = { done: promise, finish };
+      if (this.#running === 0) finish();
     }
     return this.#stopping.done;
   }
@@ -57,7 +74,12 @@ export class Subscription implements Taker {
   }
 
   free(): number {
-    return this.#prefetch - this.#unsettled.size;
+    return this.#staying ? 0 : this.#prefetch - this.#unsettled.size;
+  }
+
+  /** It stops in order: nobody gets anything until it leaves. */
+  get #staying(): boolean {
+    return this.#inOrder && this.stopping;
   }
 
   hold(message: Stored): void {
@@ -66,32 +88,35 @@ export class Subscription implements Taker {
   }
 
   run(message: Stored): void {
+    const unsettled = this.#unsettled;
+    if (this.#staying) return this.#ended();
     let outcome: Disposition | Promise<Disposition>;
     try {
       outcome = this.#handle(message.message);
     } catch (error) {
-      this.#failed(message, error);
+      this.#failed(unsettled, message, error);
       return;
     }
     // Settled here and now where the handler is done, which saves a promise and two closures per message.
-    if (typeof outcome === "string") this.#settle(message, outcome);
+    if (typeof outcome === "string") this.#settle(unsettled, message, outcome);
     else
       outcome.then(
-        (disposition) => this.#settle(message, disposition),
-        (error: unknown) => this.#failed(message, error),
+        (disposition) => this.#settle(unsettled, message, disposition),
+        (error: unknown) => this.#failed(unsettled, message, error),
       );
   }
 
-  #failed(message: Stored, error: unknown): void {
+  #failed(unsettled: Set<Stored>, message: Stored, error: unknown): void {
     this.#log.error(
       { err: error, queue: this.queueName },
       "a message handler threw; its message is rejected",
     );
-    this.#settle(message, "reject");
+    this.#settle(unsettled, message, "reject");
   }
 
-  #settle(message: Stored, disposition: Disposition): void {
-    if (this.#unsettled.delete(message)) this.#queue?.settle(message, disposition);
+  #settle(unsettled: Set<Stored>, message: Stored, disposition: Disposition): void {
+    const kept = disposition === "requeue" && this.#staying;
+    if (!kept && unsettled.delete(message)) this.#queue?.settle(message, disposition);
     this.#ended();
   }
 

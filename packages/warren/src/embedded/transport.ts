@@ -105,7 +105,7 @@ class EmbeddedTransport implements Transport {
   async consume(queue: string, handle: Handle, options: ConsumeOptions): Promise<Consumer> {
     const prefetch = wholeNumber(`consume "${queue}": prefetch`, options.prefetch, 1, 1, maxPrefetch);
     await this.line.ready();
-    const subscription = new Subscription(queue, handle, prefetch, this.#core.log);
+    const subscription = new Subscription(queue, handle, { ...options, prefetch }, this.#core.log);
     this.#attach(subscription);
     this.#subscriptions.add(subscription);
     return {
