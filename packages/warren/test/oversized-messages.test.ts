@@ -8,7 +8,7 @@ import { gate, world } from "./shape-world.ts";
 const w = world("rabbitmq");
 
 /** Nearly all that fits into one frame, so that not one header more does. */
-const hugeHeaders = { filler: "x".repeat(130_900) };
+const hugeHeaders = { filler: "x".repeat(130_960) };
 
 function raw(queue: string, more: Partial<Outgoing>): Outgoing {
   return { exchange: "", key: queue, body: Buffer.from("{}"), persistent: true, mandatory: true, ...more };

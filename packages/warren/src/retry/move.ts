@@ -16,13 +16,16 @@ export interface Destination {
 
 /**
  * Puts a message somewhere else and says what is to become of the one in hand. It is acknowledged only once the broker
- * has confirmed that the other place has it, so it is never in neither. Where the broker does not take it, it is given
- * back to its queue after a while. `too-large`: nothing was moved, and nothing ever will be; the caller decides.
+ * has confirmed that the other place has it, so it is never in neither. Where the broker does not take it, this goes on
+ * trying for some minutes with the message in hand, and then gives it back to its queue. `too-large`: nothing was
+ * moved, and nothing ever will be; the caller decides.
  */
 export type Move = (message: Incoming, to: Destination) => Promise<"ack" | "requeue" | "too-large">;
 
-/** Before a message that could not be moved is given back: the broker is away or full, and a hot loop would not help it. */
-const breathMs = 1_000;
+/** Each may take as long as a publish may, so this ends well before the half hour after which RabbitMQ takes a message back. */
+const maxTries = 8;
+const firstPauseMs = 1_000;
+const longestPauseMs = 30_000;
 
 export function mover(transport: Transport, clock: Clock, log: Logger): Move {
   function put(message: Incoming, to: Destination): Promise<void> {
@@ -38,31 +41,34 @@ export function mover(transport: Transport, clock: Clock, log: Logger): Move {
   }
 
   return async function move(message, to) {
-    try {
-      await put(message, to).catch(async (failure) => {
-        if (!hasCode(failure, "UNROUTABLE")) throw failure;
-        // Somebody deleted it: without it, messages would be given back for as long as this process lives.
-        await transport.declare(to.topology);
+    const about = { exchange: to.exchange, key: to.key, messageId: message.messageId, type: message.type };
+    for (let tries = 1; ; tries++) {
+      try {
         await put(message, to);
-      });
-      return "ack";
-    } catch (failure) {
-      // Somebody with other limits sent it.
-      if (hasCode(failure, "TOO_LARGE")) return "too-large";
-      log.error(
-        {
-          err: failure,
-          exchange: to.exchange,
-          key: to.key,
-          messageId: message.messageId,
-          type: message.type,
-        },
-        "a message could not be moved and is given back to its queue",
-      );
-      await delay(clock, breathMs);
-      return "requeue";
+        return "ack";
+      } catch (err) {
+        // Somebody with other limits sent it.
+        if (hasCode(err, "TOO_LARGE")) return "too-large";
+        if (hasCode(err, "STOPPED")) return "requeue";
+        if (hasCode(err, "UNROUTABLE")) await declareAgain(to);
+        // What was deleted is there again now.
+        if (hasCode(err, "UNROUTABLE") && tries === 1) continue;
+        const given = tries >= maxTries ? "; it is given back to its queue" : "; trying again";
+        log.error({ ...about, err, tries }, `a message could not be moved${given}`);
+        if (tries >= maxTries) return "requeue";
+        await delay(clock, Math.min(longestPauseMs, firstPauseMs * 2 ** (tries - 1)));
+      }
     }
   };
+
+  /** Somebody deleted it: without it, this could not succeed for as long as the process lives. */
+  async function declareAgain({ exchange, key, topology }: Destination): Promise<void> {
+    try {
+      await transport.declare(topology);
+    } catch (err) {
+      log.error({ err, exchange, key }, "what a message has to be moved to cannot be declared again");
+    }
+  }
 }
 
 function hasCode(error: unknown, code: string): boolean {

@@ -2,8 +2,9 @@ import type { Logger } from "../log.ts";
 import type { Incoming } from "../message.ts";
 import { names } from "../names.ts";
 import type { Clock } from "../time.ts";
+import { conversationOf } from "../trail.ts";
 import type { Disposition, Transport } from "../transport.ts";
-import { forNextAttempt } from "./attempt.ts";
+import { attemptOf, forNextAttempt } from "./attempt.ts";
 import type { Bury, DeathNotice } from "./bury.ts";
 import { carried, type Move } from "./move.ts";
 import { tierFor } from "./policy.ts";
@@ -42,6 +43,18 @@ export function retrier({ transport, clock, log, move, bury }: RetrierOptions): 
 
   return async function retryLater(message, delayMs, notice) {
     const tierMs = tierFor(delayMs);
+    log.warn(
+      {
+        err: notice.error,
+        service: notice.service,
+        type: message.type,
+        messageId: message.messageId,
+        conversation: conversationOf(message),
+        attempt: attemptOf(message),
+        retryInMs: tierMs,
+      },
+      "a reaction failed and will be tried again",
+    );
     await declareTier(tierMs);
     const done = await move(message, {
       exchange: names.delay(tierMs),
