@@ -25,6 +25,7 @@ import type { Consumer, Topology } from "./transport.ts";
 import { wholeNumber } from "./whole-number.ts";
 
 const defaultCalls = 10_000;
+const defaultAbandoned = 1_000;
 const defaultDrainMs = 10_000;
 const noTrail: Trail = {};
 
@@ -133,6 +134,7 @@ function assemble(options: AppOptions) {
   const instance = randomId(random, 12);
   const log = (options.log ?? pino()).child({ instance });
   const maxCalls = wholeNumber("app: `limits.calls`", options.limits?.calls, defaultCalls);
+  const maxAbandoned = wholeNumber("app: `limits.abandoned`", options.limits?.abandoned, defaultAbandoned);
   const nextId = idSource(instance);
   const common = {
     transport,
@@ -167,7 +169,7 @@ function assemble(options: AppOptions) {
     random,
     calls,
     publisher,
-    running: running(clock),
+    running: running(clock, maxAbandoned),
     move,
     bury,
     retryLater: retrier({ transport, clock, log, move, bury }),

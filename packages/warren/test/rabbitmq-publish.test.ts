@@ -170,6 +170,41 @@ test("a blocked broker is waited for: publishes stay, sends are refused, and the
   await Promise.all(published);
 });
 
+test("what a full queue refuses counts until it is taken: no more than the limits allow is ever under way", async () => {
+  const own = transport({ maxUnconfirmed: 5, maxWaiting: 5 });
+  const queue = unique("full");
+  const channel = await outsider();
+  await deletedLater(queue);
+  await channel.assertQueue(queue, { arguments: { "x-max-length": 1, "x-overflow": "reject-publish" } });
+  await own.publish(message(queue));
+  const refused: unknown[] = [];
+  const published: Promise<void>[] = [];
+  for (let n = 0; n < 40; n++) {
+    published.push(own.publish(message(queue)).catch((fault) => void refused.push(fault)));
+    // Lets the broker's refusals arrive, which frees places among the unconfirmed.
+    await own.inspect(queue);
+  }
+  expect(refused).toHaveLength(30);
+  expect(refused[0]).toMatchObject({ code: "OVERLOADED", data: { limit: 5 } });
+  await channel.deleteQueue(queue);
+  await Promise.all(published);
+});
+
+test("no more than maxWaitingBytes is under way, but for a single message that is larger", async () => {
+  const server = await fakeAmqpServer();
+  const own = transport({ url: server.url, maxWaitingBytes: 250 });
+  const bytes = (length: number) => message("queue", { body: Buffer.alloc(length) });
+  const published = [own.publish(bytes(100)), own.publish(bytes(100))];
+  await expect(own.publish(bytes(100))).rejects.toMatchObject({ code: "OVERLOADED", data: { limit: 250 } });
+  await vi.waitFor(() => expect(server.received).toBe(2));
+  server.confirm();
+  await Promise.all(published);
+  const large = own.publish(bytes(300));
+  await vi.waitFor(() => expect(server.received).toBe(3));
+  server.confirm();
+  await large;
+});
+
 test("a publish that the broker never confirms is UNAVAILABLE in time, and says why", async () => {
   const server = await fakeAmqpServer();
   const own = transport({ url: server.url, publishTimeoutMs: 300 });

@@ -82,8 +82,7 @@ export class Line implements Peer {
   ready(): Promise<void> {
     if (!this.#open) return Promise.reject(stopped());
     if (this.#up) return Promise.resolve();
-    if (this.#waiting.size >= maxWaiting)
-      return Promise.reject(new Fault("OVERLOADED", { limit: maxWaiting }));
+    if (this.#waiting.size >= maxWaiting) return Promise.reject(tooManyWait());
     return new Promise((resolve, reject) => {
       const fail = (fault: Fault): void => {
         waiting.timer.cancel();
@@ -169,6 +168,11 @@ export class Line implements Peer {
 
 function stopped(): Fault {
   return new Fault("STOPPED", {}, { message: "The embedded transport is closed and takes no new work." });
+}
+
+function tooManyWait(): Fault {
+  const message = `${maxWaiting} operations wait for the connection to the embedded broker already. Try again later.`;
+  return new Fault("OVERLOADED", { limit: maxWaiting }, { message });
 }
 
 function notBack(timeoutMs: number): Fault {

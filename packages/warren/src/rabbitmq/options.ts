@@ -20,6 +20,8 @@ export interface RabbitmqOptions {
   readonly maxUnconfirmed?: number;
   /** How many publishes may wait for one of those places; more are OVERLOADED. @default 10_000 */
   readonly maxWaiting?: number;
+  /** How many bytes the bodies of all publishes under way may take together; more are OVERLOADED. @default 256 MiB */
+  readonly maxWaitingBytes?: number;
   /** Larger bodies are TOO_LARGE. RabbitMQ 4 takes 16 MiB unless told otherwise. @default 16 MiB */
   readonly maxMessageBytes?: number;
   /** Attempt n waits a random time up to `baseMs` · 2ⁿ, at most `capMs` (full jitter). @default 100 and 5_000 */
@@ -65,6 +67,7 @@ export interface Settings {
   readonly publishTimeoutMs: number;
   readonly maxUnconfirmed: number;
   readonly maxWaiting: number;
+  readonly maxWaitingBytes: number;
   readonly maxMessageBytes: number;
   readonly baseMs: number;
   readonly capMs: number;
@@ -90,6 +93,7 @@ export function readOptions(given: string | RabbitmqOptions): Settings {
     publishTimeoutMs: whole("publishTimeoutMs", options.publishTimeoutMs, 30_000),
     maxUnconfirmed: whole("maxUnconfirmed", options.maxUnconfirmed, 2_000),
     maxWaiting: whole("maxWaiting", options.maxWaiting, 10_000),
+    maxWaitingBytes: whole("maxWaitingBytes", options.maxWaitingBytes, 256 * 2 ** 20),
     maxMessageBytes: whole("maxMessageBytes", options.maxMessageBytes, 16 * 2 ** 20),
     baseMs: whole("reconnect.baseMs", options.reconnect?.baseMs, 100),
     capMs: whole("reconnect.capMs", options.reconnect?.capMs, 5_000),

@@ -52,6 +52,7 @@ export function publisher(
   const { clock, log } = settings;
   /** In order of their deadlines, as all have the same time. */
   const underway = new Set<Entry>();
+  let underwayBytes = 0;
   let waiting: Entry[] = [];
   /** What was taken from the front of `waiting`. */
   let taken = 0;
@@ -135,7 +136,7 @@ export function publisher(
 
   function finish(entry: Entry): void {
     entry.settled = true;
-    underway.delete(entry);
+    if (underway.delete(entry)) underwayBytes -= entry.message.body.length;
     if (underway.size > 0) return;
     sweep?.cancel();
     sweep = undefined;
@@ -205,15 +206,25 @@ export function publisher(
     entry.tag = window.add(entry);
   }
 
+  /**
+   * Counts those under way and not those in line: what a full queue refuses is in neither, waiting to be sent again.
+   * @throws Fault OVERLOADED
+   */
+  function requireRoom(now: boolean, bytes: number): void {
+    const { maxUnconfirmed, maxWaiting, maxWaitingBytes } = settings;
+    if (underway.size >= maxUnconfirmed + maxWaiting || (!now && waiting.length - taken >= maxWaiting))
+      throw overloaded(`${maxWaiting} messages wait`, "maxWaiting", maxWaiting);
+    // A message that is larger than the limit goes alone.
+    if (underway.size > 0 && underwayBytes + bytes > maxWaitingBytes)
+      throw overloaded(`${underwayBytes} bytes of messages wait`, "maxWaitingBytes", maxWaitingBytes);
+  }
+
   function publish(message: Outgoing): Promise<void> {
     if (stopping) throw stopped();
     checkSize(settings, message);
     const { channel } = steady;
     const now = taken === waiting.length && ready(channel);
-    if (!now && waiting.length - taken >= settings.maxWaiting) {
-      const text = `${settings.maxWaiting} messages wait to be published to RabbitMQ already (maxWaiting). Publish more slowly, or try again later.`;
-      throw new Fault("OVERLOADED", { limit: settings.maxWaiting }, { message: text });
-    }
+    requireRoom(now, message.body.length);
     return new Promise((resolve, reject) => {
       const entry: Entry = {
         // It may be written more than once, and later; its sender may use the headers for the next one.
@@ -228,6 +239,7 @@ export function publisher(
         refusals: 0,
       };
       underway.add(entry);
+      underwayBytes += message.body.length;
       if (now) put(channel!, entry);
       else waiting.push(entry);
       if (!sweep) watch();
@@ -265,4 +277,9 @@ export function publisher(
       failAll(stopped());
     },
   };
+}
+
+function overloaded(what: string, option: string, limit: number): Fault {
+  const message = `${what} to be published to RabbitMQ already (${option}). Publish more slowly, or try again later.`;
+  return new Fault("OVERLOADED", { limit }, { message });
 }

@@ -6,13 +6,18 @@ import type { Handler } from "./middleware.ts";
 
 /** The handler runs under way in a process: each ends by its deadline, whether the handler does or not. */
 export interface Running {
-  /** What the handler gives, or a Fault TIMEOUT at the invocation's deadline; its signal is aborted then. */
+  /**
+   * What the handler gives, or a Fault TIMEOUT at the invocation's deadline; its signal is aborted then.
+   * @throws Fault OVERLOADED while too many run on that were given up: each keeps its memory until it ends
+   */
   run(handler: Handler, input: unknown, invocation: Invocation): unknown;
   /** Ends all of them with a Fault STOPPED, for when a drain takes too long. */
   abortAll(): void;
 }
 
-export function running(clock: Clock): Running {
+/** @param maxAbandoned how many handlers may run on after they were given up */
+export function running(clock: Clock, maxAbandoned: number): Running {
+  let abandoned = 0;
   const waiting = new Set<Invocation>();
   const expiring: Deadlines<Invocation> = deadlines(clock, (invocation) =>
     end(invocation, "TIMEOUT", `No result of ${invocation.operation.id} by its deadline.`),
@@ -21,6 +26,7 @@ export function running(clock: Clock): Running {
   function end(invocation: Invocation, code: "TIMEOUT" | "STOPPED", reason: string): void {
     const fault = new Fault(code, { method: invocation.operation.id }, { message: reason });
     waiting.delete(invocation);
+    abandoned++;
     expiring.remove(invocation);
     invocation.abort(fault);
     invocation.giveUp?.(fault);
@@ -29,7 +35,7 @@ export function running(clock: Clock): Running {
   function wait(result: Promise<unknown>, invocation: Invocation): Promise<unknown> {
     return new Promise((resolve, reject) => {
       const settle = (): void => {
-        waiting.delete(invocation);
+        if (!waiting.delete(invocation)) abandoned--;
         expiring.remove(invocation);
       };
       invocation.giveUp = reject;
@@ -50,6 +56,7 @@ export function running(clock: Clock): Running {
 
   return {
     run(handler, input, invocation) {
+      if (abandoned >= maxAbandoned) throw tooManyAbandoned(invocation.operation.id, maxAbandoned);
       const result = handler(input, invocation);
       if (result instanceof Promise) return wait(result, invocation);
       // Query builders and older libraries return promises of their own kind.
@@ -64,6 +71,11 @@ export function running(clock: Clock): Running {
         );
     },
   };
+}
+
+function tooManyAbandoned(id: string, limit: number): Fault {
+  const message = `${id} was not run: ${limit} handlers run on past their deadline (limits.abandoned). Give their \`signal\` to what they wait for.`;
+  return new Fault("OVERLOADED", { limit }, { message });
 }
 
 function isThenable(value: unknown): value is PromiseLike<unknown> {

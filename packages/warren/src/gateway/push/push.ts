@@ -49,18 +49,18 @@ export async function addPush(instance: FastifyInstance, edge: Edge, options: Pu
     (socket as Socket).setTimeout(upgradeWithinMs, () => socket.destroy());
   });
   const callers = new WeakMap<FastifyRequest, Caller>();
+  const requireRoom = (): void => {
+    if (!clients.full) return;
+    const message = `${maxConnections} clients are connected already.`;
+    throw new Fault("OVERLOADED", { limit: maxConnections }, { message });
+  };
   instance.route({
     method: "GET",
     url: options.path ?? "/push",
     exposeHeadRoute: false,
     onRequest: async (request) => {
       requireKnownOrigin(request, edge.options.cors ?? []);
-      if (clients.full)
-        throw new Fault(
-          "OVERLOADED",
-          { limit: maxConnections },
-          { message: `${maxConnections} clients are connected already.` },
-        );
+      requireRoom();
       const caller = await edge.caller(request);
       if (caller !== undefined) callers.set(request, caller);
       // A WebSocket may say who it is in its first message: browsers cannot set the header.
@@ -71,6 +71,8 @@ export async function addPush(instance: FastifyInstance, edge: Edge, options: Pu
     },
     handler: (request, reply) => {
       const caller = callers.get(request);
+      // Others may have come while the token was checked.
+      requireRoom();
       if (caller !== undefined) streamEvents(reply, clients, caller, maxBufferedBytes);
     },
     // Not asynchronous: a message that came along with the upgrade would be missed.
