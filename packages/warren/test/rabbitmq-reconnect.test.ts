@@ -36,6 +36,34 @@ test("a cut connection comes back: topology, consumer and reply address with it"
   await vi.waitFor(() => expect({ got, answers }).toEqual({ got: ["after"], answers: ["answer"] }));
 });
 
+test("a consumer is told that what it has in hand was taken back, before it comes again; not when it stops", async () => {
+  const { proxy, url } = await proxied();
+  const broken = transport({ url });
+  const queue = await durableQueue(broken);
+  const told: string[] = [];
+  const lost = Promise.withResolvers<Disposition>();
+  const consumer = await broken.consume(
+    queue,
+    ({ redelivered }) => {
+      told.push(redelivered ? "again" : "first");
+      return redelivered ? "ack" : lost.promise;
+    },
+    {
+      prefetch: 1,
+      lost: () => {
+        told.push("lost");
+        lost.resolve("ack");
+      },
+    },
+  );
+  await transport().publish(message(queue));
+  await vi.waitFor(() => expect(told).toEqual(["first"]));
+  proxy.cut();
+  await vi.waitFor(() => expect(told).toEqual(["first", "lost", "again"]));
+  await consumer.stop();
+  expect(told).toEqual(["first", "lost", "again"]);
+});
+
 test("what was not confirmed when the connection was lost is published again", async () => {
   const { proxy, url } = await proxied();
   const broken = transport({ url });

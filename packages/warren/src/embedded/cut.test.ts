@@ -90,6 +90,26 @@ describe("a transport whose connection is cut", () => {
     expect(await b.inspect("q")).toEqual({ messages: 0, consumers: 0 });
   });
 
+  it("does not settle by a late result what has come again to the same consumer, and tells it of the loss", async () => {
+    const { clock, broker, a, b } = await two();
+    const held: ((disposition: Disposition) => void)[] = [];
+    const told: number[] = [];
+    await a.consume("q", () => new Promise((settle) => void held.push(settle)), {
+      prefetch: 1,
+      lost: () => told.push(held.length),
+    });
+    a.send(message("q", "1"));
+    await clock.advance(0);
+    broker.cut(a);
+    await clock.advance(0);
+    expect(held).toHaveLength(2);
+    expect(told).toEqual([1]);
+    held[0]?.("ack");
+    await clock.advance(0);
+    broker.cut(a, { downMs: 1_000 });
+    expect(await b.inspect("q")).toEqual({ messages: 1, consumers: 0 });
+  });
+
   it("does not consume again what was stopped before", async () => {
     const { clock, broker, a, b } = await two();
     const consumer = await a.consume("q", () => "ack", { prefetch: 1 });
