@@ -2,6 +2,7 @@
 import { createRequire } from "node:module";
 import { Command } from "commander";
 import { brokerCommand } from "./broker.ts";
+import { deadLettersCommand } from "./dead-letters.ts";
 
 // By its name: sources and published files lie at different depths below their package.json.
 const { version } = createRequire(import.meta.url)("warren/package.json") as { version: string };
@@ -12,13 +13,17 @@ const program = new Command("npx warren")
   .version(version)
   .showHelpAfterError('(see "npx warren --help")')
   .addCommand(brokerCommand())
+  .addCommand(deadLettersCommand())
   .addHelpText(
     "after",
     `
 Examples:
   npx warren broker up        start a private RabbitMQ for this folder, and print its AMQP_URL
   npx warren broker status    say whether it runs, and where
-  npx warren broker down      stop it; its data stays`,
+  npx warren broker down      stop it; its data stays
+
+  npx warren dead-letters list --group      what services gave up, by cause
+  npx warren dead-letters --help            how to look at it, mend it and replay it`,
   );
 
 try {

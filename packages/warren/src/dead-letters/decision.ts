@@ -28,6 +28,8 @@ export interface Decision {
   readonly done: number;
   /** Letters that are where they were, and why. */
   readonly stayed: readonly StayedLetter[];
+  /** Ids of the filter that no letter has. */
+  readonly missing: readonly string[];
   /** Where how many of those done went. */
   readonly queues: readonly { readonly queue: string; readonly count: number }[];
   /** Events that nobody subscribes to still: they were sent, and are in `warren.unheard` again. As far as its length tells. */
@@ -93,7 +95,7 @@ async function decideAll(
   act: (source: Source, item: Item) => Promise<void>,
 ): Promise<Decision> {
   const limit = wholeNumber("limit", filter.limit, Number.MAX_SAFE_INTEGER, 1, Number.MAX_SAFE_INTEGER);
-  const tally = tallying();
+  const tally = tallying(filter);
   const matches = matcher(filter, desk.clock.now());
   for (const source of sources) {
     if (options.signal?.aborted === true || tally.done >= limit) break;
@@ -133,7 +135,7 @@ async function counted(
   filter: LetterFilter,
   signal: AbortSignal | undefined,
 ): Promise<Decision> {
-  const tally = tallying();
+  const tally = tallying(filter);
   const seen = await see(desk, sources, filter, signal, (letter) => {
     if (tally.done < (filter.limit ?? Number.POSITIVE_INFINITY)) tally.tell(letter, undefined);
     return false;
@@ -154,7 +156,7 @@ async function rehearse(
     if (meant.length < (filter.limit ?? Number.POSITIVE_INFINITY)) meant.push({ id, service, queue });
     return false;
   });
-  const tally = tallying();
+  const tally = tallying(filter);
   tally.unseen = seen.total - seen.looked;
   const there = new Map<string, boolean>();
   for (const letter of meant) {
@@ -182,11 +184,15 @@ function gone(queue: string): string {
   return `its queue ${queue} does not exist any more`;
 }
 
-function tallying() {
+function tallying({ ids = [] }: LetterFilter) {
+  const missing = new Set(ids);
   const stayed: StayedLetter[] = [];
   const queues = new Map<string, number>();
   type Told = Pick<DeadLetter, "id" | "service" | "queue">;
-  const stay = ({ id, service }: Told, why: string): void => void stayed.push({ id, service, why });
+  const stay = ({ id, service }: Told, why: string): void => {
+    missing.delete(id);
+    stayed.push({ id, service, why });
+  };
   const tally = {
     done: 0,
     unseen: 0,
@@ -195,6 +201,7 @@ function tallying() {
     stay,
     tell(letter: Told, failure: unknown): void {
       if (failure !== undefined) return stay(letter, whyOf(letter, failure));
+      missing.delete(letter.id);
       tally.done++;
       const queue = letter.queue ?? "";
       queues.set(queue, (queues.get(queue) ?? 0) + 1);
@@ -202,6 +209,7 @@ function tallying() {
     decision: (): Decision => ({
       done: tally.done,
       stayed,
+      missing: [...missing],
       queues: [...queues].map(([queue, count]) => ({ queue, count })),
       unheardAgain: tally.unheardAgain,
       unseen: tally.unseen,

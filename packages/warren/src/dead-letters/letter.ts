@@ -38,7 +38,7 @@ export interface DeadLetter {
   readonly contentType: string | undefined;
   /** See `letterBody`. */
   readonly body: Uint8Array;
-  /** The headers that are in none of the fields above. */
+  /** The message's own headers: those that are in none of the fields above, without the broker's notes. */
   readonly headers: Readonly<Record<string, HeaderValue>>;
 }
 
@@ -84,7 +84,9 @@ export function letterOf(source: Source, message: Incoming): DeadLetter {
     conversation: conversationOf(message) || undefined,
     contentType: message.contentType,
     body: message.body,
-    headers: Object.fromEntries(Object.entries(all).filter(([name]) => !told.has(name))),
+    headers: Object.fromEntries(
+      Object.entries(all).filter(([name]) => !told.has(name) && !name.startsWith("x-")),
+    ),
   };
 }
 

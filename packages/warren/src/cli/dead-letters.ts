@@ -1,0 +1,99 @@
+import { Command } from "commander";
+import { discard, replay } from "./dead-letters/decide.ts";
+import { edit } from "./dead-letters/edit.ts";
+import { exportLetters } from "./dead-letters/export.ts";
+import { parseCount, parseRate, withFilter } from "./dead-letters/filter.ts";
+import { list } from "./dead-letters/list.ts";
+import { show } from "./dead-letters/show.ts";
+
+const examples = `
+Examples:
+  npx warren dead-letters list --group
+      what failed, by cause
+  npx warren dead-letters list --service orders --newer-than 1d
+  npx warren dead-letters show <id>
+      one letter: why it was given up, its stack, headers and body
+  npx warren dead-letters edit <id> --replay
+      mend its body in your editor, then replay it
+  npx warren dead-letters replay --error "mail server" --dry-run
+  npx warren dead-letters replay --service orders --rate 20
+  npx warren dead-letters discard --reason undecodable --older-than 30d
+  npx warren dead-letters export --to letters.jsonl
+
+The broker is that of AMQP_URL. Looking takes nothing away. A replayed letter
+goes to the queue that it failed in and to no other, and leaves the dead letters
+when the broker has confirmed it there.
+Exit codes: 0 done, 1 nothing found or something failed, 2 used wrongly,
+130 interrupted.`;
+
+/** `warren dead-letters list|show|edit|replay|discard|export`: what services gave up. */
+export function deadLettersCommand(): Command {
+  const letters = new Command("dead-letters").description(
+    "look at what services gave up, mend it, replay it",
+  );
+
+  withFilter(letters.command("list"))
+    .description("list letters, the oldest of each service first, or their causes")
+    .option("--limit <number>", "how many letters to print", parseCount, 100)
+    .option("--group", "the causes instead of the letters: how many, since when, an example")
+    .option("--json", "one JSON value per line")
+    .action(list);
+
+  letters
+    .command("show")
+    .description("print all there is to know about a letter")
+    .argument("<id>")
+    .option("--service <name>", "look only there (may be repeated)", collect)
+    .option("--json", "as JSON")
+    .action(show);
+
+  letters
+    .command("edit")
+    .description("change the body of a letter, in $VISUAL or $EDITOR unless it is given")
+    .argument("<id>")
+    .option("--service <name>", "look only there (may be repeated)", collect)
+    .option("--body <json>", 'the new body; "-" reads it from standard input')
+    .option("--body-file <path>", "the new body, from a file")
+    .option("--replay", "replay it at once")
+    .option("--dry-run", "change nothing, say what would be changed")
+    .action(edit);
+
+  withFilter(letters.command("replay"))
+    .description("send letters to the queue they failed in, as if they were new")
+    .argument("[ids...]")
+    .option("--all", "all letters")
+    .option("--limit <number>", "how many letters at the most", parseCount)
+    .option(
+      "--rate <number>",
+      "how many a second at the most (default: as fast as the broker takes them)",
+      parseRate,
+    )
+    .option("--dry-run", "send nothing, say what would be sent")
+    .action(replay);
+
+  withFilter(letters.command("discard"))
+    .description("delete letters for good")
+    .argument("[ids...]")
+    .option("--all", "all letters")
+    .option("--limit <number>", "how many letters at the most", parseCount)
+    .option("--dry-run", "delete nothing, say what would be deleted")
+    .action(discard);
+
+  withFilter(letters.command("export"))
+    .description("write letters as lines of JSON; they stay where they are")
+    .option("--limit <number>", "how many letters at the most", parseCount)
+    .option("--to <file>", "write there (default: standard output)")
+    .action(exportLetters);
+
+  letters.addHelpText("after", examples);
+  for (const command of [letters, ...letters.commands]) {
+    command.showHelpAfterError(`(see "npx warren dead-letters --help")`);
+    // Help that was asked for is no mistake.
+    command.exitOverride(({ exitCode }) => process.exit(exitCode === 0 ? 0 : 2));
+  }
+  return letters;
+}
+
+function collect(value: string, earlier: readonly string[] = []): string[] {
+  return [...earlier, value];
+}

@@ -1,0 +1,32 @@
+import { open } from "node:fs/promises";
+import { type FilterOptions, filterOf } from "./filter.ts";
+import { asJson } from "./letter-text.ts";
+import { counted } from "./list.ts";
+import { inSession } from "./session.ts";
+
+interface ExportOptions extends FilterOptions {
+  readonly to?: string;
+}
+
+export function exportLetters(options: ExportOptions): Promise<void> {
+  return inSession(async ({ letters, signal }) => {
+    const { letters: found, looked, total } = await letters.list(filterOf(options), { signal });
+    const lines = found.map((letter) => `${JSON.stringify(asJson(letter))}\n`);
+    if (options.to === undefined) for (const line of lines) process.stdout.write(line);
+    else {
+      const file = await open(options.to, "w", 0o600);
+      try {
+        for (const line of lines) await file.write(line);
+      } finally {
+        await file.close();
+      }
+    }
+    // To stderr: stdout may be the export.
+    console.error(`${counted(found.length)} written${options.to === undefined ? "" : ` to ${options.to}`}.`);
+    if (looked < total)
+      console.error(
+        `Looked at ${looked} of ${total}, the oldest; decide those and export again for the rest.`,
+      );
+    return found.length > 0;
+  });
+}

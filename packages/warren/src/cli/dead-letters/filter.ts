@@ -1,0 +1,70 @@
+import { type Command, InvalidArgumentError } from "commander";
+import type { LetterFilter } from "../../index.ts";
+
+/** The options that choose letters, as commander hands them over. */
+export interface FilterOptions {
+  readonly service?: readonly string[];
+  readonly event?: readonly string[];
+  readonly reason?: readonly string[];
+  readonly error?: string;
+  readonly olderThan?: number;
+  readonly newerThan?: number;
+  readonly limit?: number;
+}
+
+export function withFilter(command: Command): Command {
+  return command
+    .option("--service <name>", "of this service (may be repeated; default: all)", collect)
+    .option("--event <type>", "of this event or method, such as orders.placed (may be repeated)", collect)
+    .option(
+      "--reason <reason>",
+      "failed, invalid, undecodable, unknown, crashed, … (may be repeated)",
+      collect,
+    )
+    .option("--error <text>", "whose error contains this text")
+    .option("--older-than <time>", "given up longer ago than 90s, 30m, 2h, 7d, 4w", parseTime)
+    .option("--newer-than <time>", "given up since then", parseTime);
+}
+
+export function filterOf(options: FilterOptions, ids: readonly string[] = []): LetterFilter {
+  return {
+    services: options.service,
+    types: options.event,
+    reasons: options.reason,
+    error: options.error,
+    olderThanMs: options.olderThan,
+    newerThanMs: options.newerThan,
+    limit: options.limit,
+    ids: ids.length === 0 ? undefined : ids,
+  };
+}
+
+/** Whether anything is chosen at all. */
+export function isChosen({ limit: _, ...filter }: LetterFilter): boolean {
+  return Object.values(filter).some((value) => value !== undefined);
+}
+
+export function parseCount(text: string): number {
+  const count = Number(text);
+  if (Number.isInteger(count) && count >= 1) return count;
+  throw new InvalidArgumentError("It is a whole number from 1.");
+}
+
+export function parseRate(text: string): number {
+  const rate = Number(text);
+  if (Number.isFinite(rate) && rate > 0) return rate;
+  throw new InvalidArgumentError("It is a number above 0.");
+}
+
+const unitsMs = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000, w: 604_800_000 } as const;
+
+export function parseTime(text: string): number {
+  const [, count, unit] = /^(\d+(?:\.\d+)?)([smhdw])$/.exec(text) ?? [];
+  if (count === undefined)
+    throw new InvalidArgumentError("It is a number with a unit: 90s, 30m, 2h, 7d, 4w.");
+  return Number(count) * unitsMs[unit as keyof typeof unitsMs];
+}
+
+function collect(value: string, earlier: readonly string[] = []): string[] {
+  return [...earlier, value];
+}

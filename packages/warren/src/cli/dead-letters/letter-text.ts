@@ -1,0 +1,26 @@
+import { type DeadLetter, letterBody, systemClock } from "../../index.ts";
+
+/** How long ago, in one short word. */
+export function ago(at: number | undefined): string {
+  if (at === undefined) return "?";
+  const seconds = Math.max(0, Math.floor((systemClock.now() - at) / 1_000));
+  if (seconds < 60) return `${seconds}s`;
+  if (seconds < 3_600) return `${Math.floor(seconds / 60)}m`;
+  if (seconds < 172_800) return `${Math.floor(seconds / 3_600)}h`;
+  return `${Math.floor(seconds / 86_400)}d`;
+}
+
+export function dateOf(at: number | undefined): string | undefined {
+  return at === undefined ? undefined : new Date(at).toISOString();
+}
+
+/** A letter as a JSON value: dates in ISO 8601, and the body as `json`, `text` or `base64`. */
+export function asJson({ body, ...letter }: DeadLetter): object {
+  return {
+    ...letter,
+    firstFailedAt: dateOf(letter.firstFailedAt),
+    failedAt: dateOf(letter.failedAt),
+    editedAt: dateOf(letter.editedAt),
+    body: letterBody({ body }),
+  };
+}
