@@ -2,6 +2,7 @@ import type { Socket } from "node:net";
 import type { ConnectionOptions } from "node:tls";
 import { type Channel, type ChannelModel, connect, credentials } from "amqplib";
 import type { Outgoing } from "../message.ts";
+import type { Credentials } from "./login.ts";
 import type { Endpoint, RabbitmqTls, Settings } from "./options.ts";
 import { type FrameWriter, frameWriter } from "./wire.ts";
 
@@ -42,6 +43,11 @@ export interface AmqpConnection {
   readonly open: boolean;
   /** Resolves with the reason once the connection is gone, whoever ended it. */
   readonly closed: Promise<string>;
+  /**
+   * Tells the broker a new password for this connection. Rejects when it is not taken within `waitMs`, or the broker
+   * closes the connection for it.
+   */
+  updateSecret(secret: string, waitMs: number): Promise<void>;
   /** What waits for the network to take it. */
   readonly backlogBytes: number;
   channel(): Promise<AmqpChannel>;
@@ -109,21 +115,22 @@ export async function openAmqp(
   endpoint: Endpoint,
   settings: Settings,
   purpose: string,
+  login?: Credentials,
 ): Promise<AmqpConnection> {
   const model = await connect(
     {
       protocol: endpoint.protocol,
       hostname: endpoint.host,
       port: endpoint.port,
-      username: endpoint.user,
-      password: endpoint.password,
+      username: login?.username ?? endpoint.user,
+      password: login?.password ?? endpoint.password,
       vhost: endpoint.vhost,
       heartbeat: settings.heartbeatSeconds,
       frameMax,
     },
     {
       ...(endpoint.protocol === "amqps" ? tlsOptions(settings.tls) : {}),
-      ...(endpoint.external ? { credentials: credentials.external() } : {}),
+      ...(endpoint.external && !login ? { credentials: credentials.external() } : {}),
       // A message is several small frames: with Nagle's algorithm each hop costs 40 ms.
       noDelay: true,
       keepAlive: true,
@@ -177,6 +184,15 @@ function wrapConnection(model: ChannelModel, endpoint: Endpoint, settings: Setti
     async channel() {
       const channel = await model.createChannel();
       return wrapChannel(connection, channel, writer);
+    },
+    async updateSecret(secret, waitMs) {
+      const done = Promise.withResolvers<void>();
+      const timer = settings.clock.after(waitMs, () =>
+        done.reject(new Error("the broker did not answer to the new password")),
+      );
+      void gone.promise.then((why) => done.reject(new Error(why)));
+      model.updateSecret(Buffer.from(secret), "renewed").then(() => done.resolve(), done.reject);
+      await done.promise.finally(() => timer.cancel());
     },
     onBlocked(run) {
       model.on("blocked", (why) => run(why));

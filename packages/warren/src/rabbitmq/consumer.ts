@@ -42,7 +42,7 @@ export function queueConsumer(
       const settle = settlement(channel);
       await channel.consume(queue, false, (raw) => {
         if (raw) deliver(settle, raw);
-        else if (!stopping) steady.renew();
+        else if (!stopping) steady.renew("the broker ended the consumer, as when its queue is deleted");
       });
       return channel;
     },

@@ -1,2 +1,3 @@
+export type { Credentials, CredentialsProvider } from "./login.ts";
 export type { RabbitmqOptions, RabbitmqTls } from "./options.ts";
 export { rabbitmq } from "./rabbitmq.ts";

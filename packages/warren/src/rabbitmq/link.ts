@@ -2,9 +2,10 @@ import { Fault } from "../fault.ts";
 import { delay } from "../time.ts";
 import { type AmqpConnection, openAmqp } from "./amqp.ts";
 import { backoffMs } from "./backoff.ts";
+import type { Credentials } from "./login.ts";
 import type { Endpoint, Settings } from "./options.ts";
 import type { OutageLog } from "./outage.ts";
-import { reasonOf, refusal } from "./refusal.ts";
+import { loginRefusal, reasonOf, refusal } from "./refusal.ts";
 
 /** A connection that comes back: one of the brokers, whichever answers, until it is stopped. */
 export interface Link {
@@ -16,6 +17,8 @@ export interface Link {
   start(): void;
   /** There is reason to believe that a broker is back: tries at once. */
   hurry(): void;
+  /** Tells the broker a new password; where it does not take that, connects anew. Resolves when one of the two is done. */
+  renew(credentials: Credentials): Promise<void>;
   /**
    * Waits for a connection, starting where necessary.
    * @throws Fault UNAVAILABLE naming the broker and its last error; at once where the first attempt was refused
@@ -35,6 +38,10 @@ export interface LinkHooks {
   refused(fault: Fault): void;
 }
 
+/** A connection that was there for longer was fine. Not `capMs`: that one may be shorter than it takes a broker to throw us out. */
+const lastedMs = 5_000;
+const newSecretWithinMs = 5_000;
+
 interface Waiter {
   resolve(connection: AmqpConnection): void;
   reject(fault: Fault): void;
@@ -51,6 +58,8 @@ export function link(settings: Settings, purpose: string, outage: OutageLog, hoo
   /** Connected, perhaps not set up yet. */
   let live: AmqpConnection | undefined;
   let reason = "not connected yet";
+  /** Who is logged in, where a provider says so. */
+  let user: string | undefined;
   let host = Math.floor(random() * endpoints.length);
 
   function start(): void {
@@ -65,11 +74,11 @@ export function link(settings: Settings, purpose: string, outage: OutageLog, hoo
       const endpoint = endpoints[host++ % endpoints.length]!;
       const since = clock.now();
       try {
-        live = await openAmqp(endpoint, settings, purpose);
+        live = await open(endpoint);
       } catch (error) {
-        const text = everConnected ? undefined : refusal(endpoint, error);
+        const text = everConnected ? undefined : refusal(endpoint, error, settings.login !== undefined);
         if (text !== undefined) return refused(endpoint, text);
-        const why = reasonOf(error);
+        const why = told(reasonOf(error));
         setReason(`${endpoint.label}: ${why}`);
         if (!stopping.signal.aborted) outage.down(purpose, endpoint.label, "cannot connect to RabbitMQ", why);
       }
@@ -77,7 +86,7 @@ export function link(settings: Settings, purpose: string, outage: OutageLog, hoo
         await use(live);
         live = undefined;
         // One that lasted was fine: the next attempt comes soon. One that did not keeps the growing delay.
-        if (clock.now() - since > settings.capMs) attempt = 0;
+        if (clock.now() - since > lastedMs) attempt = 0;
       }
       if (stopping.signal.aborted) return;
       // Nobody to connect for: the next use starts again.
@@ -85,6 +94,31 @@ export function link(settings: Settings, purpose: string, outage: OutageLog, hoo
       pause = new AbortController();
       await delay(clock, backoffMs(settings, attempt), pause.signal);
     }
+  }
+
+  async function open(endpoint: Endpoint): Promise<AmqpConnection> {
+    const { login } = settings;
+    if (!login) return openAmqp(endpoint, settings, purpose);
+    let credentials: Credentials;
+    try {
+      credentials = await login.current();
+    } catch (error) {
+      throw new Error(`no credentials: ${reasonOf(error)}`);
+    }
+    if (stopping.signal.aborted) throw stopped();
+    try {
+      const opened = await openAmqp(endpoint, settings, purpose, credentials);
+      user = credentials.username;
+      return opened;
+    } catch (error) {
+      if (loginRefusal(endpoint.label, error) !== undefined) login.refused(credentials);
+      throw error;
+    }
+  }
+
+  /** What the provider of credentials throws may quote them. */
+  function told(text: string): string {
+    return settings.login?.redacted(text) ?? text;
   }
 
   /** Until the connection is gone. */
@@ -130,6 +164,7 @@ export function link(settings: Settings, purpose: string, outage: OutageLog, hoo
   function ready(): Promise<AmqpConnection> {
     if (connection) return Promise.resolve(connection);
     if (stopping.signal.aborted) return Promise.reject(stopped());
+    if (waiters.size >= maxWaiters) return Promise.reject(tooManyWait(reason));
     return new Promise((resolve, reject) => {
       const timer = clock.after(settings.connectTimeoutMs, () => {
         waiters.delete(waiter);
@@ -161,6 +196,23 @@ export function link(settings: Settings, purpose: string, outage: OutageLog, hoo
     },
     start,
     hurry: () => pause.abort(),
+    async renew({ username, password }) {
+      const present = connection;
+      if (!present) return;
+      try {
+        if (username !== user) throw new Error("the user is another one");
+        await present.updateSecret(password, newSecretWithinMs);
+        settings.log.debug({ broker: present.endpoint.label, purpose }, "RabbitMQ took the new password");
+      } catch (error) {
+        if (stopping.signal.aborted) return;
+        const why = told(reasonOf(error));
+        settings.log.info(
+          { broker: present.endpoint.label, purpose, reason: why },
+          "the new credentials need a new connection to RabbitMQ",
+        );
+        await present.close(1_000);
+      }
+    },
     ready,
     async stop(waitMs) {
       stopping.abort();
@@ -172,6 +224,14 @@ export function link(settings: Settings, purpose: string, outage: OutageLog, hoo
       setReason("closed");
     },
   };
+}
+
+/** How many may wait for a connection at once. */
+const maxWaiters = 1_000;
+
+function tooManyWait(reason: string): Fault {
+  const message = `${maxWaiters} operations wait for a connection to RabbitMQ already (${reason}). Try again later.`;
+  return new Fault("OVERLOADED", { limit: maxWaiters }, { message });
 }
 
 export function stopped(): Fault {

@@ -5,7 +5,7 @@ import type { AmqpChannel, AmqpError } from "./amqp.ts";
 import { backoffMs } from "./backoff.ts";
 import { stopped } from "./link.ts";
 import type { Settings } from "./options.ts";
-import { checkSize, exchangeInError } from "./sender.ts";
+import { checkSize, exchangeInError, type RestoreHooks } from "./sender.ts";
 import { type SteadyChannel, steadyChannel } from "./steady-channel.ts";
 import { confirmWindow, type Window } from "./window.ts";
 
@@ -42,13 +42,19 @@ interface Entry {
   returned: string | undefined;
   /** How often the broker refused it. */
   refusals: number;
+  /** When it was last written to a channel. */
+  writtenAt: number;
+  /** Its exchange was missing before, and was declared again. */
+  restored: boolean;
 }
 
-export function publisher(
-  settings: Settings,
-  nextId: () => string,
-  hooks: { changed(): void; away(): string },
-): Publisher {
+export interface PublisherHooks extends RestoreHooks {
+  changed(): void;
+  /** Why there is no connection. */
+  away(): string;
+}
+
+export function publisher(settings: Settings, nextId: () => string, hooks: PublisherHooks): Publisher {
   const { clock, log } = settings;
   /** In order of their deadlines, as all have the same time. */
   const underway = new Set<Entry>();
@@ -60,6 +66,11 @@ export function publisher(
   let blockedBy: string | undefined;
   let trouble: string | undefined;
   let sweep: Timer | undefined;
+  /** An exchange that this process declared is gone. */
+  let missing = false;
+  let stall: Timer | undefined;
+  let patienceMs = settings.confirmTimeoutMs;
+  let unblockedAt = 0;
   let stopping = false;
   let drained: (() => void) | undefined;
 
@@ -67,6 +78,8 @@ export function publisher(
     purpose: "publish",
     changed: hooks.changed,
     async open(connection) {
+      if (missing) await hooks.restore();
+      missing = false;
       const channel = await connection.channel();
       await channel.confirm();
       return channel;
@@ -75,6 +88,9 @@ export function publisher(
       const fresh: Window<Entry> = confirmWindow();
       window = fresh;
       channel.onConfirm((tag, multiple, good) => {
+        // One that was given up for its silence speaks after all: its messages go another way by now.
+        if (window !== fresh) return;
+        patienceMs = settings.confirmTimeoutMs;
         fresh.settle(tag, multiple, good ? confirmed : refused);
         pump();
       });
@@ -95,11 +111,15 @@ export function publisher(
     const lost = window.rest().filter((entry) => !entry.settled);
     window = confirmWindow();
     if (error) trouble = error.message;
-    const missing = error ? exchangeInError(error) : undefined;
+    const exchange = error ? exchangeInError(error) : undefined;
+    const known = error?.code === 404 && exchange !== undefined && hooks.declared(exchange);
+    missing ||= known;
     for (const entry of lost) {
       entry.tag = undefined;
       entry.returned = undefined;
-      if (missing !== undefined && entry.message.exchange === missing) unroutable(entry, error!.message);
+      if (exchange === undefined || entry.message.exchange !== exchange) continue;
+      if (!known || entry.restored) unroutable(entry, error!.message);
+      entry.restored = true;
     }
     waiting = [...lost.filter((entry) => !entry.settled), ...waiting.slice(taken)];
     taken = 0;
@@ -140,6 +160,8 @@ export function publisher(
     if (underway.size > 0) return;
     sweep?.cancel();
     sweep = undefined;
+    stall?.cancel();
+    stall = undefined;
     drained?.();
   }
 
@@ -204,6 +226,25 @@ export function publisher(
       return fail(entry, error as Error);
     }
     entry.tag = window.add(entry);
+    entry.writtenAt = clock.now();
+    stall ??= clock.after(patienceMs, lookForStall);
+  }
+
+  /** One timer for all, for the oldest. While the network still holds bytes, a confirm cannot be missed yet. */
+  function lookForStall(): void {
+    stall = undefined;
+    const oldest = window.find(() => true);
+    if (!oldest) return;
+    const { channel } = steady;
+    const leftMs = Math.max(oldest.writtenAt, unblockedAt) + patienceMs - clock.now();
+    const silent = leftMs <= 0 && blockedBy === undefined && channel?.connection.backlogBytes === 0;
+    if (!silent) {
+      stall = clock.after(leftMs > 0 ? leftMs : patienceMs, lookForStall);
+      return;
+    }
+    trouble = `no answer for ${patienceMs} ms`;
+    patienceMs *= 2;
+    steady.renew(`${trouble} to a message that was published on it`);
   }
 
   /**
@@ -237,6 +278,8 @@ export function publisher(
         tag: undefined,
         returned: undefined,
         refusals: 0,
+        writtenAt: 0,
+        restored: false,
       };
       underway.add(entry);
       underwayBytes += message.body.length;
@@ -260,6 +303,7 @@ export function publisher(
     // Async, so that whatever is wrong with a message is a rejection.
     publish: async (message) => publish(message),
     blocked(reason) {
+      if (reason === undefined) unblockedAt = clock.now();
       blockedBy = reason;
       pump();
     },

@@ -3,6 +3,7 @@ import { maxPrefetch, type Transport, type TransportState } from "../transport.t
 import { wholeNumber } from "../whole-number.ts";
 import type { AmqpConnection, AmqpError } from "./amqp.ts";
 import { type QueueConsumer, queueConsumer } from "./consumer.ts";
+import { keptAsserted } from "./kept-asserted.ts";
 import { link, stopped } from "./link.ts";
 import { type RabbitmqOptions, readOptions } from "./options.ts";
 import { outageLog } from "./outage.ts";
@@ -31,6 +32,7 @@ export function rabbitmq(options: string | RabbitmqOptions): Transport {
   const consuming = link(settings, "consume", outage, {
     async setUp(connection) {
       publishing.hurry();
+      asserting.start();
       await topology.again(connection);
       // Not awaited: a consumer whose queue cannot be had must not keep the others away.
       for (const consumer of [...consumers, ...replyAddresses]) void consumer.attach(connection, false);
@@ -64,8 +66,24 @@ export function rabbitmq(options: string | RabbitmqOptions): Transport {
     refused: (fault) => out.failAll(fault),
   });
 
-  const out = publisher(settings, nextId, { changed: () => board.update(), away: () => publishing.reason });
-  const direct = sender(settings, nextId, () => board.update());
+  const restoring = {
+    declared: topology.declared,
+    async restore() {
+      // On this one, whatever was lost: exclusive queues belong to their connection.
+      if (consuming.connection) await topology.again(consuming.connection);
+    },
+    changed: () => board.update(),
+  };
+  const out = publisher(settings, nextId, { ...restoring, away: () => publishing.reason });
+  const direct = sender(settings, nextId, restoring);
+
+  const asserting = keptAsserted(settings, topology, () => consuming.connection);
+  settings.login?.onRenewed(
+    // One after the other: where they have to connect anew, they are not away at the same time. Neither rejects.
+    (credentials) => void publishing.renew(credentials).then(() => consuming.renew(credentials)),
+    (reason, againMs) =>
+      log.warn({ reason, againMs }, "cannot get new credentials for RabbitMQ; asking again"),
+  );
 
   const board = stateBoard(log, () => {
     const unable: string[] = [];
@@ -115,6 +133,8 @@ export function rabbitmq(options: string | RabbitmqOptions): Transport {
 
   async function close(drainMs: number): Promise<void> {
     await out.drain(drainMs);
+    asserting.stop();
+    settings.login?.stop();
     await Promise.all([publishing.stop(closeWaitMs), consuming.stop(closeWaitMs)]);
     board.update();
   }

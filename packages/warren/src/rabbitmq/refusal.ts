@@ -2,10 +2,11 @@ import type { Endpoint } from "./options.ts";
 
 /**
  * What is wrong and what to do, where a broker was reached and trying again will not help: it does not want this user,
- * or the two sides cannot agree on TLS. `undefined` for everything that may pass by itself.
+ * or the two sides cannot agree on TLS. `undefined` for everything that may pass by itself; so may a refused login that is `renewable`.
  */
-export function refusal(endpoint: Endpoint, error: unknown): string | undefined {
-  return loginRefusal(endpoint.label, error) ?? tlsRefusal(endpoint.label, error);
+export function refusal(endpoint: Endpoint, error: unknown, renewable: boolean): string | undefined {
+  const login = renewable ? undefined : loginRefusal(endpoint.label, error);
+  return login ?? tlsRefusal(endpoint.label, error);
 }
 
 /** The reason in one line without a stack: OpenSSL's texts end in a line break, and those of several addresses are empty. */
@@ -17,7 +18,8 @@ export function reasonOf(error: unknown): string {
   return oneLine(error.message || String(code ?? error.name));
 }
 
-function loginRefusal(label: string, error: unknown): string | undefined {
+/** The broker was reached and does not want this user there; `undefined` for any other error. */
+export function loginRefusal(label: string, error: unknown): string | undefined {
   const text = reasonOf(error);
   // amqplib says no more than this of the broker's answer.
   const words = text.startsWith("Expected ConnectionOpenOk; got <ConnectionClose")

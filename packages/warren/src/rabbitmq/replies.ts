@@ -36,7 +36,7 @@ export function replyAddress(
         arguments: { "x-queue-type": "classic" },
       });
       await channel.consume(queue, true, (raw) => {
-        if (!raw) return steady.renew();
+        if (!raw) return steady.renew("the broker ended the consumer, as when its queue is deleted");
         try {
           handle(incoming(raw));
         } catch (error) {

@@ -24,16 +24,34 @@ const refusedAboveBytes = 64 * 2 ** 20;
  */
 const generation = 8_192;
 
-export function sender(settings: Settings, nextId: () => string, changed: () => void): Sender {
+/** What to do about an exchange that is gone. */
+export interface RestoreHooks {
+  /** This process declared it. */
+  declared(exchange: string): boolean;
+  /** Makes everything that was declared exist again, as far as that can be had now. */
+  restore(): Promise<void>;
+}
+
+export function sender(
+  settings: Settings,
+  nextId: () => string,
+  hooks: RestoreHooks & { changed(): void },
+): Sender {
+  let gone = false;
   let young = new Map<string, Sent>();
   let old = new Map<string, Sent>();
   const steady = steadyChannel(settings, {
     purpose: "send",
-    changed,
-    open: (connection) => connection.channel(),
+    changed: hooks.changed,
+    async open(connection) {
+      if (gone) await hooks.restore();
+      gone = false;
+      return connection.channel();
+    },
     opened: (channel) => channel.onReturn(({ messageId }) => tell(take(messageId))),
     lost(_channel, error) {
       const missing = error ? exchangeInError(error) : undefined;
+      if (missing !== undefined && hooks.declared(missing)) gone = true;
       const lost = [...old.values(), ...young.values()];
       old = new Map();
       young = new Map();

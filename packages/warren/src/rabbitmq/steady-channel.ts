@@ -16,8 +16,8 @@ export interface SteadyChannel {
   attach(connection: AmqpConnection, strict: boolean): Promise<void>;
   /** Leaves the channel as it is and opens no other. */
   release(): void;
-  /** The channel is of no more use though open: opens another. */
-  renew(): void;
+  /** The channel is of no more use though open, for this reason: opens another. */
+  renew(reason: string): void;
 }
 
 export interface SteadyHooks {
@@ -32,23 +32,26 @@ export interface SteadyHooks {
   changed(): void;
 }
 
+/** A channel that was open for longer was fine: the next one is opened soon. */
+const lastedMs = 5_000;
+
 export function steadyChannel(settings: Settings, hooks: SteadyHooks): SteadyChannel {
   const { clock, log } = settings;
   let channel: AmqpChannel | undefined;
   let current: AmqpConnection | undefined;
   let again = false;
   let attempt = 0;
+  let since = 0;
 
   async function openOn(connection: AmqpConnection): Promise<void> {
     const opened = await hooks.open(connection, again);
     again = true;
     if (!opened.open) throw new Error("the channel was lost while it was being prepared");
     if (connection !== current) return opened.close();
-    const since = clock.now();
+    since = clock.now();
     channel = opened;
     opened.onClosed((error) => {
       if (channel !== opened) return;
-      if (clock.now() - since > settings.capMs) attempt = 0;
       leave(error);
       if (error && connection === current) retry(connection, error);
     });
@@ -59,13 +62,14 @@ export function steadyChannel(settings: Settings, hooks: SteadyHooks): SteadyCha
   function leave(error: AmqpError | undefined): void {
     const left = channel;
     if (!left) return;
+    if (clock.now() - since > lastedMs) attempt = 0;
     channel = undefined;
     hooks.lost?.(left, error);
     hooks.changed();
   }
 
   function retry(connection: AmqpConnection, error: unknown): void {
-    log.warn({ purpose: hooks.purpose, err: error }, "RabbitMQ closed a channel; opening it again");
+    log.warn({ purpose: hooks.purpose, err: error }, "lost a channel on RabbitMQ; opening it again");
     void keepTrying(connection, true);
   }
 
@@ -104,13 +108,13 @@ export function steadyChannel(settings: Settings, hooks: SteadyHooks): SteadyCha
     release() {
       current = undefined;
     },
-    renew() {
+    renew(reason) {
       const left = channel;
       const connection = current;
       leave(undefined);
       // Its answer is of no interest: the channel is replaced whether or not the broker takes its leave.
       void left?.close().catch(() => {});
-      if (connection?.open) retry(connection, new Error("the broker ended the consumer"));
+      if (connection?.open) retry(connection, new Error(reason));
     },
   };
 }

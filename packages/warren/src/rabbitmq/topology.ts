@@ -8,6 +8,10 @@ export interface DeclaredTopology {
   declare(connection: AmqpConnection, topology: Topology): Promise<void>;
   /** Everything, on a new connection. What the broker refuses is logged and left. */
   again(connection: AmqpConnection): Promise<void>;
+  /** Whether this exchange was declared here. */
+  declared(exchange: string): boolean;
+  /** Everything, on a channel that is kept for that; what somebody deleted comes back. Logs what is refused once. */
+  assert(connection: AmqpConnection): Promise<void>;
   /** One queue and what leads to it, after it was deleted under a consumer. */
   queueAgain(connection: AmqpConnection, queue: string): Promise<void>;
   /** Its consumer has stopped: a queue that lives no longer than that is not declared again. */
@@ -20,6 +24,25 @@ export function declaredTopology({ log }: Settings): DeclaredTopology {
   const exchanges = new Map<string, Exchange>();
   const queues = new Map<string, Queue>();
   const bindings = new Map<string, Binding>();
+
+  /** Kept open between two times of `assert`. */
+  let asserting: AmqpChannel | undefined;
+  let toldRefusals = new Set<string>();
+
+  /** Not what was forgotten meanwhile: a queue of a consumer that has stopped would stay for as long as the connection. */
+  function all(): Step[] {
+    const kept =
+      <T>(of: Map<string, T>, step: (value: T) => Step) =>
+      ([key, value]: [string, T]): Step =>
+      async (channel) => {
+        if (of.get(key) === value) await step(value)(channel);
+      };
+    return [
+      ...[...exchanges].map(kept(exchanges, exchangeStep)),
+      ...[...queues].map(kept(queues, queueStep)),
+      ...[...bindings].map(kept(bindings, bindingStep)),
+    ];
+  }
 
   /** A refused step closes the channel, so the next one needs another. */
   async function forgiving(connection: AmqpConnection, steps: Step[]): Promise<void> {
@@ -55,12 +78,28 @@ export function declaredTopology({ log }: Settings): DeclaredTopology {
       await channel.close();
     },
     async again(connection) {
-      const steps = [
-        ...[...exchanges.values()].map(exchangeStep),
-        ...[...queues.values()].map(queueStep),
-        ...[...bindings.values()].map(bindingStep),
-      ];
-      await forgiving(connection, steps);
+      await forgiving(connection, all());
+    },
+    declared: (exchange) => exchanges.has(exchange),
+    async assert(connection) {
+      const refusals = new Set<string>();
+      for (const step of all()) {
+        if (!connection.open) return;
+        try {
+          if (!asserting?.open || asserting.connection !== connection) asserting = await connection.channel();
+          await step(asserting);
+        } catch (error) {
+          if (!connection.open) return;
+          const { message } = error as Error;
+          refusals.add(message);
+          if (!toldRefusals.has(message))
+            log.warn(
+              { err: error },
+              "RabbitMQ no longer has what was declared, and refuses to have it again",
+            );
+        }
+      }
+      toldRefusals = refusals;
     },
     async queueAgain(connection, name) {
       const queue = queues.get(name);
