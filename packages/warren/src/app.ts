@@ -25,6 +25,7 @@ import type { Consumer, Topology } from "./transport.ts";
 import { wholeNumber } from "./whole-number.ts";
 
 const defaultCalls = 10_000;
+const defaultCallBytes = 256 * 2 ** 20;
 const defaultAbandoned = 1_000;
 const defaultDrainMs = 10_000;
 const noTrail: Trail = {};
@@ -134,6 +135,7 @@ function assemble(options: AppOptions) {
   const instance = randomId(random, 12);
   const log = (options.log ?? pino()).child({ instance });
   const maxCalls = wholeNumber("app: `limits.calls`", options.limits?.calls, defaultCalls);
+  const maxCallBytes = wholeNumber("app: `limits.callBytes`", options.limits?.callBytes, defaultCallBytes);
   const maxAbandoned = wholeNumber("app: `limits.abandoned`", options.limits?.abandoned, defaultAbandoned);
   const nextId = idSource(instance);
   const common = {
@@ -145,7 +147,7 @@ function assemble(options: AppOptions) {
     instance,
     maxBytes: transport.maxMessageBytes,
   };
-  const calls = intercepted(caller({ ...common, maxCalls }), options.outgoing ?? [], {
+  const calls = intercepted(caller({ ...common, maxCalls, maxCallBytes }), options.outgoing ?? [], {
     around: "calls",
     clock,
     log,

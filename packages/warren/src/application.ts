@@ -35,6 +35,8 @@ export interface AppOptions {
 export interface Limits {
   /** Calls waiting for an answer; beyond it a call fails with OVERLOADED. @default 10_000 */
   readonly calls: number;
+  /** What the inputs of those calls may take together, encoded, in bytes; beyond it OVERLOADED. @default 256 MiB */
+  readonly callBytes: number;
   /**
    * Handlers that run on after their deadline since they do not heed their `signal`; beyond it nothing is begun, and fails
    * with OVERLOADED. @default 1_000

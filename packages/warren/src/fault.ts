@@ -53,7 +53,7 @@ export const systemFaults = {
     status: 503,
     retryable: true,
     meaning:
-      "The service cannot be reached: nobody ever started it, the broker is away, or nobody listens and the caller did not want to wait. It did not run; with `from`, that service ran and could not reach one of its own.",
+      "The service cannot be reached: nobody ever started it, the broker is away, nobody listens and the caller did not want to wait, or a circuit breaker is open. It did not run; with `from`, that service ran and could not reach one of its own.",
   },
   UNKNOWN_OUTCOME: {
     status: 502,
@@ -63,7 +63,8 @@ export const systemFaults = {
   OVERLOADED: {
     status: 503,
     retryable: true,
-    meaning: "A limit on work in flight is reached; `data.limit` is the limit. It did not run.",
+    meaning:
+      "A limit is reached; `data.limit` is the limit, and `data.retryAfterMs`, where it is known, says when there is room again. It did not run.",
   },
   CANCELLED: { status: 499, retryable: false, meaning: "The caller's own signal was aborted." },
   UNROUTABLE: { status: 503, retryable: true, meaning: "A message that had to reach a queue reached none." },

@@ -192,6 +192,20 @@ describe.each(transports)("a call, on %s", (transport) => {
     expect(await shop.client(w().shape).add({ a: 1, b: 1 })).toBe(2);
   });
 
+  it("beyond the limit of bytes in flight is OVERLOADED, but a single large one goes", async () => {
+    const shop = await w().start({
+      limits: { callBytes: 100 },
+      services: [w().shapeService({ slow: () => new Promise(() => {}) })],
+    });
+    const first = faultOf(shop.client(w().shape).slow({ tag: "x".repeat(200) }, { timeoutMs: 100 }));
+    expect(await faultOf(shop.client(w().shape).add({ a: 1, b: 1 }))).toMatchObject({
+      code: "OVERLOADED",
+      data: { limit: 100 },
+    });
+    expect((await first).code).toBe("TIMEOUT");
+    expect(await shop.client(w().shape).add({ a: 1, b: 1 })).toBe(2);
+  });
+
   it("with an input that no bytes stand for is refused, naming what is wrong", async () => {
     const shop = await w().start({ services: [w().shapeService()] });
     const cycle: Record<string, unknown> = {};

@@ -180,3 +180,11 @@ test("a closed transport keeps no process alive, though the broker does not answ
   expect(await exited).toEqual([0, null]);
   expect(performance.now() - since).toBeLessThan(8_000);
 }, 60_000);
+
+test("no more than 1,000 operations wait for a connection; the next is OVERLOADED at once", async () => {
+  const own = transport({ url: "amqp://127.0.0.1:1", connectTimeoutMs: 60_000 });
+  const waiting = Array.from({ length: 1_000 }, () => own.inspect("queue").catch((fault) => fault.code));
+  await expect(own.inspect("queue")).rejects.toMatchObject({ code: "OVERLOADED", data: { limit: 1_000 } });
+  await own.close({ drainMs: 0 });
+  expect(new Set(await Promise.all(waiting))).toEqual(new Set(["STOPPED"]));
+});

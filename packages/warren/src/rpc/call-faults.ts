@@ -65,13 +65,20 @@ export function refusedBy(
 }
 
 export function tooMany(plan: CallPlan, limit: number): Fault {
-  return new Fault(
-    "OVERLOADED",
-    { ...about(plan), limit },
-    {
-      message: `${plan.id} was not called: ${limit} calls wait for an answer already (limits.calls).`,
-    },
+  return overloaded(plan, limit, `${limit} calls wait for an answer already (limits.calls)`);
+}
+
+export function tooManyBytes(plan: CallPlan, limit: number): Fault {
+  return overloaded(
+    plan,
+    limit,
+    `the calls that wait for an answer hold ${limit} bytes already, or would with it (limits.callBytes)`,
   );
+}
+
+function overloaded(plan: CallPlan, limit: number, why: string): Fault {
+  const message = `${plan.id} was not called: ${why}.`;
+  return new Fault("OVERLOADED", { ...about(plan), limit }, { message });
 }
 
 function fault(code: SystemCode, plan: CallPlan, message: string): Fault {

@@ -7,6 +7,8 @@ import type { Pending } from "./pending.ts";
 /** The calls that wait for an answer, by their ids. Each ends once: by `finish`, by `fail`, or by its deadline. */
 export interface CallTable {
   readonly size: number;
+  /** What their bodies take together: each is kept, to be sent again. */
+  readonly bytes: number;
   get(id: string | undefined): Pending | undefined;
   has(call: Pending): boolean;
   all(): Pending[];
@@ -21,6 +23,7 @@ export interface CallTable {
 export function callTable(clock: Clock, overdue: (call: Pending) => Fault): CallTable {
   const pending = new Map<string, Pending>();
   const expiring = deadlines<Pending>(clock, expire);
+  let bytes = 0;
   let idlers: (() => void)[] = [];
 
   function expire(call: Pending): void {
@@ -30,6 +33,7 @@ export function callTable(clock: Clock, overdue: (call: Pending) => Fault): Call
 
   function forget(call: Pending): boolean {
     if (!pending.delete(call.id)) return false;
+    bytes -= call.body.length;
     expiring.remove(call);
     call.dispose?.();
     if (pending.size > 0 || idlers.length === 0) return true;
@@ -50,11 +54,15 @@ export function callTable(clock: Clock, overdue: (call: Pending) => Fault): Call
     get size() {
       return pending.size;
     },
+    get bytes() {
+      return bytes;
+    },
     get: (id) => (id === undefined ? undefined : pending.get(id)),
     has: (call) => pending.has(call.id),
     all: () => [...pending.values()],
     add(call, signal) {
       pending.set(call.id, call);
+      bytes += call.body.length;
       expiring.add(call);
       if (signal === undefined) return;
       const cancel = (): void => fail(call, cancelled(call.plan, signal));

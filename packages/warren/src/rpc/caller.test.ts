@@ -57,6 +57,7 @@ async function started(transport: Transport): Promise<Caller> {
     nextId: idSource("t"),
     log: silent,
     maxCalls: 10,
+    maxCallBytes: 1_000,
     maxBytes: 1_000,
   });
   await calls.start();

@@ -22,6 +22,7 @@ export interface CallerOptions {
   readonly nextId: () => string;
   readonly log: Logger;
   readonly maxCalls: number;
+  readonly maxCallBytes: number;
   readonly maxBytes: number;
 }
 
@@ -54,7 +55,8 @@ interface Asked {
   readonly reject: (error: unknown) => void;
 }
 
-export function caller({ transport, codec, clock, nextId, log, maxCalls, maxBytes }: CallerOptions): Caller {
+export function caller(options: CallerOptions): Caller {
+  const { transport, codec, clock, nextId, log, maxCalls, maxCallBytes, maxBytes } = options;
   const calls = callTable(clock, (call) =>
     call.sentTo === undefined ? faults.neverSent(call, whyNot()) : faults.timedOut(call),
   );
@@ -97,6 +99,9 @@ export function caller({ transport, codec, clock, nextId, log, maxCalls, maxByte
   function enter(asked: Asked, input: unknown): void {
     admit(asked.plan, asked.options.signal);
     const call = pendingOf(asked, input);
+    // One that is larger than the limit goes alone.
+    if (calls.size > 0 && calls.bytes + call.body.length > maxCallBytes)
+      throw faults.tooManyBytes(asked.plan, maxCallBytes);
     calls.add(call, asked.options.signal);
     if (call.ifDown === "fail" && call.to === undefined) sendIfSomebodyListens(call);
     else send(call);
