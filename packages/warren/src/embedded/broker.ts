@@ -29,7 +29,10 @@ export interface CutOptions {
  * @throws Error naming the journal: another process has it, it is damaged, a newer Warren wrote it
  */
 export function embeddedBroker(options: BrokerOptions = {}): Broker {
-  const core = opened(options);
+  return brokerOn(opened(options));
+}
+
+export function brokerOn(core: Core): Broker {
   const peers = new WeakMap<Transport, Peer>();
   const broker: Broker = {
     cut(transport, cutting = {}) {

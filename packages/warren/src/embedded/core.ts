@@ -332,8 +332,9 @@ export class Core implements QueueHost {
   #wayOut(queue: LiveQueue): string {
     const advice = "Delete it once it is empty, or give one of the two another name.";
     if (!this.#leftovers.has(queue)) return advice;
+    const { messages } = queue.state;
     return (
-      `${queue.state.messages} messages wait in it, in the journal "${this.#keeper?.file}". Let the program that declared ` +
+      `${messages === 1 ? "1 message waits" : `${messages} messages wait`} in it, in the journal "${this.#keeper?.file}". Let the program that declared ` +
       "it so handle them: an empty queue is declared anew. Or delete that file, with all messages in it."
     );
   }

@@ -12,7 +12,10 @@ export interface Journal {
    * @throws Error naming the file, where it cannot be read
    */
   read(): Kept;
-  /** Writes all of the changes or, throwing, none. They survive the process from then on. */
+  /**
+   * Writes all of the changes or, throwing, none. They survive the process from then on. Writes something even where
+   * there are none, which shows whether it can.
+   */
   write(changes: readonly Change[]): void;
   /** Gives the file free for other processes. */
   close(): void;

@@ -144,12 +144,14 @@ export class Keeper {
   /** @returns whether everything is on disk */
   #write(): boolean {
     const [changes, outcome] = [this.#changes, this.#outcome];
-    if (this.#closed || (changes.length === 0 && outcome === undefined)) return !this.#closed;
+    if (this.#closed) return false;
+    const isIdle = changes.length === 0 && this.#failure === undefined;
+    if (isIdle && outcome === undefined) return true;
     this.#changes = [];
     this.#outcome = undefined;
     this.#adding.clear();
     try {
-      if (changes.length > 0) this.#journal.write(changes);
+      if (!isIdle) this.#journal.write(changes);
     } catch (error) {
       this.#failed(error, changes);
       outcome?.reject(this.refusal);

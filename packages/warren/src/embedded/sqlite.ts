@@ -50,21 +50,17 @@ export function sqliteJournal(folder: string, clock: Clock): Journal {
 }
 
 function prepare(database: DatabaseSync, file: string): void {
-  // Exclusive before anything else: the lock then is the process's from here on, and goes with it however it ends.
-  database.exec(
-    "pragma locking_mode = exclusive; pragma auto_vacuum = incremental; pragma journal_mode = wal;",
-  );
-  database.exec("pragma synchronous = normal; begin immediate;");
+  // The lock is the process's from the first statement on, and goes with it however it ends.
+  database.exec("pragma locking_mode = exclusive;");
   const found = numberOf(database, "user_version");
-  const owner = numberOf(database, "application_id");
-  const tables = database.prepare("select count(*) as count from sqlite_schema").get()?.count;
-  if (owner === applicationId && found > version) throw newer(file, found);
-  if (owner !== applicationId && tables !== 0)
+  const isOurs = numberOf(database, "application_id") === applicationId;
+  if (isOurs && found > version) throw newer(file, found);
+  if (!isOurs && database.prepare("select 1 from sqlite_schema").get() !== undefined)
     throw new Error(
       `"${file}" is a database, but not a journal of Warren. Give the broker a folder of its own (dataDir, WARREN_DATA).`,
     );
-  if (owner !== applicationId) database.exec(schema);
-  database.exec("commit; pragma incremental_vacuum;");
+  database.exec("pragma auto_vacuum = incremental; pragma journal_mode = wal; pragma synchronous = normal;");
+  database.exec(`begin immediate; ${isOurs ? "" : schema} commit; pragma incremental_vacuum;`);
 }
 
 class SqliteJournal implements Journal {
@@ -123,6 +119,7 @@ class SqliteJournal implements Journal {
     this.#begin.run();
     try {
       for (const change of changes) this.#apply(change);
+      if (changes.length === 0) this.#database.exec(`pragma user_version = ${version}`);
       this.#commit.run();
     } catch (error) {
       this.#messages = messages;
