@@ -128,6 +128,21 @@ service(plain, {
   uses: { orders },
   methods: { ping() {} },
   on: {
+    "orders.placed": { inOrder: ({ orderId }) => orderId, run: ({ orderId }) => void orderId },
+  },
+});
+
+service(plain, {
+  uses: { orders },
+  methods: { ping() {} },
+  // @ts-expect-error a key is a text
+  on: { "orders.placed": { inOrder: () => 7, run: () => {} } },
+});
+
+service(plain, {
+  uses: { orders },
+  methods: { ping() {} },
+  on: {
     "orders.placed": () => {},
     // @ts-expect-error an event that the contract does not have
     "orders.shipped": () => {},

@@ -92,7 +92,7 @@ export function inOrder(options: InOrderOptions): InOrder {
     if (listener === undefined) return { outcome: buried(now, () => buryUnknown(message)) };
     try {
       const event = await read(listener, message);
-      return { outcome: inLane(laneOf(listener, event), now, () => tries(listener, event, message, now)) };
+      return { outcome: inLane(laneOf(listener, event), () => tries(listener, event, message, now)) };
     } catch (error) {
       return { outcome: buried(now, () => bury(message, unreadable(error) ?? "failed", error)) };
     }
@@ -107,8 +107,8 @@ export function inOrder(options: InOrderOptions): InOrder {
     );
   }
 
-  function inLane(key: string | symbol, now: Epoch, work: () => Promise<Disposition>): Promise<Disposition> {
-    const mine = (lanes.get(key) ?? Promise.resolve()).then(() => (now.over ? "requeue" : work()));
+  function inLane(key: string | symbol, work: () => Promise<Disposition>): Promise<Disposition> {
+    const mine = (lanes.get(key) ?? Promise.resolve()).then(work);
     const ended = mine
       .catch(() => undefined)
       .then(() => {
