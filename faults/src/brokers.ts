@@ -2,7 +2,7 @@ import { type Nodes, startNodes } from "./nodes/index.ts";
 
 /** The suite's own brokers: at most one at a time, kept from scenario to scenario. */
 export interface Brokers {
-  /** Stops what has another number of nodes. */
+  /** Stops what has another number of nodes, or nodes that do not run since a scenario came to no end. */
   have(count: 1 | 3): Promise<Nodes>;
   stop(): Promise<void>;
 }
@@ -18,7 +18,8 @@ export function brokers(log: (line: string) => void): Brokers {
 
   return {
     async have(count) {
-      if (current?.nodes.length === count) return current;
+      const isWhole = current?.nodes.every(({ state }) => state === "running");
+      if (current?.nodes.length === count && isWhole) return current;
       await stop();
       log(count === 1 ? "Starting a RabbitMQ node ..." : `Starting ${count} RabbitMQ nodes ...`);
       current = await startNodes({ count });

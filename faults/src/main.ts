@@ -1,4 +1,6 @@
 import { brokers } from "./brokers.ts";
+import { mutants } from "./mutants/catalog.ts";
+import { type Hunt, hunt, huntTable } from "./mutants/run.ts";
 import { one } from "./one.ts";
 import { type Options, readOptions, UsageError, usage } from "./options.ts";
 import { details, isGood, machine, number, type Row, summary, table } from "./report.ts";
@@ -57,6 +59,25 @@ async function run(options: Options): Promise<boolean> {
   return rows.every(isGood);
 }
 
+/** Every mutant must lose something, and be caught at it. */
+async function runMutants(options: Options): Promise<boolean> {
+  const own = brokers(say);
+  const hunts: Hunt[] = [];
+  try {
+    for (const mutant of mutants) {
+      const found = await hunt(mutant, { ...options, brokers: own });
+      hunts.push(found);
+      say(`${mutant.name}: ${number(found.lost)} of ${number(found.acknowledged)} lost`);
+    }
+  } finally {
+    await own.stop();
+  }
+  process.stdout.write(
+    `\n${huntTable(hunts)}\nSeed ${options.seed}. A mutant that loses nothing was not found.\n`,
+  );
+  return hunts.every(({ lost }) => lost > 0);
+}
+
 function plain({ scenario, verdict, complaints }: Row): object {
   return { scenario, complaints, ...verdict };
 }
@@ -68,7 +89,7 @@ try {
     () => Math.floor(Math.random() * 2 ** 32),
   );
   if (options.action === "list") list();
-  else if (!(await run(options))) process.exitCode = 1;
+  else if (!(await (options.action === "mutants" ? runMutants : run)(options))) process.exitCode = 1;
 } catch (error) {
   if (!(error instanceof UsageError)) throw error;
   process.stderr.write(`${error.message}\n\n${usage}`);

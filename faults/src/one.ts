@@ -13,7 +13,9 @@ export interface OneOptions {
   readonly seed: number;
   readonly seconds: number | undefined;
   readonly keep: boolean;
+  /** Of Node, before the program's own, and what the processes find in their environment: how a mutant gets in. */
   readonly nodeArguments?: readonly string[];
+  readonly environment?: Readonly<Record<string, string>>;
   readonly patienceMs?: number;
 }
 
@@ -25,7 +27,7 @@ export interface One extends Row {
 /** Long enough for a message to come back from the slowest delay in use, on a machine that is busy. */
 const usualPatienceMs = 30_000;
 
-/** Runs a scenario in a folder of its own. A run that cannot come to a verdict is a complaint, too. */
+/** Runs a scenario in a folder of its own, which is kept where asked for. */
 export async function one(options: OneOptions): Promise<One> {
   const { scenario, nodes, keep } = options;
   const folder = mkdtempSync(join(tmpdir(), `warren-faults-${scenario.name}-`));
@@ -39,6 +41,7 @@ export async function one(options: OneOptions): Promise<One> {
     seconds: options.seconds ?? scenario.seconds ?? usualSeconds,
     patienceMs: options.patienceMs ?? usualPatienceMs,
     nodeArguments: options.nodeArguments ?? [],
+    environment: options.environment ?? {},
   });
   if (!keep) rmSync(folder, { recursive: true, force: true });
   return { scenario: scenario.name, folder, ...ran };

@@ -9,6 +9,7 @@ export interface Accounts {
   readonly acknowledged: number;
   /** Grows with every effect and every parked message. */
   readonly settled: number;
+  readonly deliveries: number;
 }
 
 export function accounts(): Accounts {
@@ -16,10 +17,14 @@ export function accounts(): Accounts {
   const settled = new Set<string>();
   let acknowledged = 0;
   let underway = 0;
+  let deliveries = 0;
   return {
     open,
     get underway() {
       return underway;
+    },
+    get deliveries() {
+      return deliveries;
     },
     get acknowledged() {
       return acknowledged;
@@ -30,6 +35,7 @@ export function accounts(): Accounts {
     add(entries) {
       for (const entry of entries) {
         if (entry.is === "attempted") underway++;
+        else if (entry.is === "delivered") deliveries++;
         else if (entry.is === "failed") underway--;
         else if (entry.is === "acknowledged") {
           underway--;

@@ -10,17 +10,21 @@ export interface Rhythm {
 
 /** One blow. */
 export interface Blow<F> {
-  readonly atMs: number;
+  /** How long all is well before it. */
+  readonly afterMs: number;
   readonly lastsMs: number;
   readonly fault: F;
   /** For what the fault itself leaves to chance: which node, which process. */
   readonly chance: number;
 }
 
-/** Before the first fault the system is to be seen working, and after the last one there is time to recover. */
+/** Before the first fault the system is to be seen working. */
 const calmMs = 1_000;
 
-/** What is done to the system during `durationMs`: the same for the same seed. Blows do not overlap. */
+/**
+ * What is done to the system during `durationMs`: the same for the same seed. Blows do not overlap. One that takes
+ * longer than planned, as the start of a node may, moves the later ones, and the last ones may then be left out.
+ */
 export function schedule<F>(
   seed: number,
   faults: readonly F[],
@@ -32,12 +36,11 @@ export function schedule<F>(
     Math.round(low + random() * (high - low));
   const blows: Blow<F>[] = [];
   if (faults.length === 0) return blows;
-  for (let atMs = calmMs; ; ) {
-    const blow = { atMs, lastsMs: between(rhythm.lastsMs), fault: pick(random, faults), chance: random() };
-    const endMs = atMs + blow.lastsMs;
+  for (let atMs = 0, afterMs = calmMs; ; afterMs = Math.max(1, between(rhythm.pauseMs))) {
+    const blow = { afterMs, lastsMs: between(rhythm.lastsMs), fault: pick(random, faults), chance: random() };
+    atMs += blow.afterMs + blow.lastsMs;
     // However short the run: without a single fault it would say nothing.
-    if (endMs + calmMs > durationMs && blows.length > 0) return blows;
+    if (atMs > durationMs && blows.length > 0) return blows;
     blows.push(blow);
-    atMs = endMs + Math.max(1, between(rhythm.pauseMs));
   }
 }

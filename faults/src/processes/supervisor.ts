@@ -27,6 +27,7 @@ export interface PlaceOptions {
   readonly seed: number;
   /** Before the program's own: how a mutant gets in. */
   readonly nodeArguments: readonly string[];
+  readonly environment: Readonly<Record<string, string>>;
   /** It starts again and again and is never ready. */
   failed(error: Error): void;
 }
@@ -57,6 +58,7 @@ export function place(options: PlaceOptions): Place {
       [...options.nodeArguments, programs[role], JSON.stringify(told)],
       {
         stdio: ["ignore", output, output, "ipc"],
+        env: { ...process.env, ...options.environment },
       },
     );
     closeSync(output);

@@ -93,7 +93,7 @@ export const isolateAll: Fault = {
   name: "partition: every node alone",
   async strike({ nodes }) {
     await nodes.partition(nodes.nodes.map(({ index }) => [index]));
-    return () => nodes.heal();
+    return async () => void (await nodes.heal());
   },
 };
 
@@ -106,7 +106,7 @@ export const ring: Fault = {
     await refuse(one, other);
     await refuse(other, one);
     await one.evaluate(`erlang:disconnect_node('${other.name}')`);
-    return () => nodes.heal();
+    return async () => void (await nodes.heal());
   },
 };
 

@@ -38,6 +38,20 @@ export const diskAlarm: Fault = nodeFault("disk alarm", async (node) => {
   return () => node.diskAlarm(false);
 });
 
+/** What is to be published waits in the processes, and is gone with them: none of it may have been acknowledged. */
+export const alarmAndKill: Fault = {
+  name: "kill -9 of all workers during a memory alarm",
+  async strike({ nodes, workers }) {
+    await Promise.all(workers.map((worker) => worker.ready()));
+    const [node] = nodes.nodes as [FaultNode];
+    await node.memoryAlarm(true);
+    return async () => {
+      for (const worker of workers) worker.signal("SIGKILL");
+      await node.memoryAlarm(false);
+    };
+  },
+};
+
 /** As when its message store crashed: connections stay, queues go and come. */
 export const restartVhost: Fault = {
   name: "restart of the virtual host",

@@ -11,10 +11,13 @@ export async function leftover(
   run: string,
   nodes: Nodes | undefined,
 ): Promise<Readonly<Record<string, number>>> {
-  const queues = nodes === undefined ? ownQueues(run) : await nodes.queueNames(run);
+  // Exclusive queues cannot be looked into by anybody else; what is in them is their process's own affair.
+  const shared =
+    nodes === undefined ? [] : (await nodes.queueNames(run)).filter((name) => isShared.test(name));
+  const queues = [...ownQueues(run), ...shared];
   const left: Record<string, number> = {};
   for (const queue of queues) {
-    const ready = queue === names.services ? 0 : await admin.ready(queue);
+    const ready = await admin.ready(queue);
     if (ready !== undefined && ready > 0) left[queue] = ready;
   }
   return left;
@@ -40,6 +43,8 @@ export async function deleteQueues(admin: Admin, run: string): Promise<void> {
     for (const queue of ownQueues(run)) await channel.deleteQueue(queue);
   });
 }
+
+const isShared = /^warren\.(delay\..+|unrouted|unheard)$/;
 
 function ownQueues(run: string): string[] {
   return [workerName(run), desk(run).name].flatMap((service) => [

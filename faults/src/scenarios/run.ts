@@ -32,8 +32,9 @@ export interface RunOptions {
   readonly seconds: number;
   /** How long the drain may make no progress. */
   readonly patienceMs: number;
-  /** Before the program's own: how a mutant gets in. */
-  readonly nodeArguments?: readonly string[];
+  /** Of Node, before the program's own, and what the processes find in their environment: how a mutant gets in. */
+  readonly nodeArguments: readonly string[];
+  readonly environment: Readonly<Record<string, string>>;
 }
 
 export interface Ran {
@@ -43,20 +44,22 @@ export interface Ran {
   readonly complaints: readonly string[];
 }
 
-/** Between two faults, whatever the schedule says. */
-const leastPauseMs = 300;
 const publishersEndMs = 40_000;
 const workersEndMs = 35_000;
 
-/** Runs one scenario from nothing to its verdict: processes, faults by the seed, healing, draining, checking. */
+/**
+ * Runs one scenario from nothing to its verdict: processes, faults by the seed, healing, draining, checking. Whatever
+ * goes wrong on the way is a complaint; the histories so far are judged all the same.
+ */
 export async function runScenario(options: RunOptions): Promise<Ran> {
   mkdirSync(options.folder, { recursive: true });
   const rig = await rigUp(options);
-  try {
-    return await Promise.race([perform(options, rig), rig.failure]);
-  } finally {
-    await rig.down();
-  }
+  const ran = await Promise.race([perform(options, rig), rig.failure]).catch((error: Error): Ran => {
+    const entries = rig.read();
+    return { entries, verdict: check(entries), complaints: [`came to no end: ${error.message}`] };
+  });
+  const untidy = await rig.down();
+  return { ...ran, complaints: [...ran.complaints, ...untidy] };
 }
 
 interface Rig {
@@ -71,7 +74,8 @@ interface Rig {
   startPublishers(): void;
   /** Rejects when a process cannot be started. */
   readonly failure: Promise<never>;
-  down(): Promise<void>;
+  /** Ends everything. @returns what could not be ended, in words */
+  down(): Promise<string[]>;
 }
 
 async function rigUp(options: RunOptions): Promise<Rig> {
@@ -89,7 +93,13 @@ async function rigUp(options: RunOptions): Promise<Rig> {
   const workers: Place[] = [];
   const { read, open } = reader(folder);
   const settle = (): Promise<boolean> =>
-    drain({ accounts: open, read, park: () => park(client, history, run), patienceMs: options.patienceMs });
+    drain({
+      accounts: open,
+      read,
+      park: () => park(client, history, run),
+      isEmpty: async () => Object.keys(await leftover(client, run, nodes)).length === 0,
+      patienceMs: options.patienceMs,
+    });
   const common = { folder, run, urls, heartbeatSeconds: load.heartbeatSeconds };
   const start = (role: "publisher" | "worker", i: number, settings: object): Place =>
     place({
@@ -98,7 +108,8 @@ async function rigUp(options: RunOptions): Promise<Rig> {
       folder,
       settings,
       seed: seedFor(seed, `${role}-${i}`),
-      nodeArguments: options.nodeArguments ?? [],
+      nodeArguments: options.nodeArguments,
+      environment: options.environment,
       failed: failure.reject,
     });
 
@@ -137,11 +148,22 @@ async function rigUp(options: RunOptions): Promise<Rig> {
       },
     },
     async down() {
-      await Promise.all([...publishers, ...workers].map((one) => one.end(0)));
-      await Promise.all(proxies.map((proxy) => proxy.close()));
-      await client.close();
-      await nodes?.deleteVhost(run);
+      const steps: (() => Promise<unknown> | undefined)[] = [
+        () => Promise.all([...publishers, ...workers].map((one) => one.end(0))),
+        () => Promise.all(proxies.map((proxy) => proxy.close())),
+        () => client.close(),
+        () => nodes?.deleteVhost(run),
+      ];
+      const untidy: string[] = [];
+      for (const step of steps) {
+        try {
+          await step();
+        } catch (error) {
+          untidy.push((error as Error).message);
+        }
+      }
       history.close();
+      return untidy;
     },
   };
 }
@@ -155,7 +177,7 @@ async function perform(options: RunOptions, rig: Rig): Promise<Ran> {
   const unended = await endAll(rig.publishers, publishersEndMs);
   if (load.backlog !== undefined && rig.workers.length === 0) rig.startWorkers();
   await Promise.all(rig.workers.map((worker) => worker.ready()));
-  if (!(await rig.settle())) complaints.push("the queues did not drain");
+  if (!(await rig.settle())) complaints.push(`the queues did not drain: ${await queueStates(options)}`);
   unended.push(...(await endAll(rig.workers, workersEndMs)));
   if (unended.length > 0) complaints.push(`did not end when asked to: ${unended.join(", ")}`);
   await park(world.admin, world.history, run);
@@ -166,6 +188,18 @@ async function perform(options: RunOptions, rig: Rig): Promise<Ran> {
   const entries = rig.read();
   const verdict = check(entries);
   return { verdict, entries, complaints: [...complaints, ...unmet(scenario, verdict)] };
+}
+
+/** What is in which queue and with whom, for people. */
+async function queueStates({ nodes, run }: RunOptions): Promise<string> {
+  if (nodes === undefined) return "see the broker";
+  const states = await Promise.all(
+    (await nodes.queueNames(run)).map(async (queue) => {
+      const state = await nodes.queueState(queue, run);
+      return `${queue} has ${state?.ready} ready, ${state?.unacked} in hand, ${state?.consumers} consumers`;
+    }),
+  );
+  return states.filter((state) => !state.includes("has 0 ready, 0 in hand")).join("; ");
 }
 
 /** Workers first: an event that nobody subscribes to is heard by nobody. */
@@ -198,11 +232,9 @@ async function inflict({ scenario, seed, seconds }: RunOptions, world: World): P
   const rhythm = { ...usualRhythm, ...scenario.rhythm };
   const blows = schedule(seedFor(seed, scenario.name), scenario.faults, rhythm, seconds * 1_000);
   const began = monotonicMs();
-  for (const { fault, atMs, lastsMs, chance } of blows) {
-    // A blow that took longer than planned, as the restart of a node may, moves the later ones or takes their time.
-    const nowMs = monotonicMs() - began;
-    if (nowMs > seconds * 1_000) break;
-    await sleep(Math.max(leastPauseMs, atMs - nowMs));
+  for (const { fault, afterMs, lastsMs, chance } of blows) {
+    await sleep(afterMs);
+    if (monotonicMs() - began > seconds * 1_000) break;
     world.history.write({ is: "fault", what: fault.name });
     const heal = await fault.strike(world, chance);
     await sleep(lastsMs);

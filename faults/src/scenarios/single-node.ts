@@ -1,5 +1,6 @@
 import { closeConnections, consumerTimeout, crashChannels } from "./line-faults.ts";
 import {
+  alarmAndKill,
   diskAlarm,
   freezeNode,
   killNode,
@@ -58,6 +59,15 @@ export const singleNodeScenarios: readonly Scenario[] = [
     faults: [memoryAlarm, diskAlarm],
     rhythm: { lastsMs: [1_000, 3_000], pauseMs: [800, 2_000] },
     seconds: 14,
+  },
+  {
+    name: "alarms-and-killed",
+    about: "kill -9 of all workers while a memory alarm keeps their retries and dead letters back",
+    group: "1, 7",
+    nodes: 1,
+    load: { mix: { ok: 0.6, flaky: 0.3, refused: 0.1 } },
+    faults: [alarmAndKill],
+    rhythm: { lastsMs: [600, 1_200], pauseMs: [1_000, 2_000] },
   },
   {
     name: "connections-closed",

@@ -1,0 +1,52 @@
+import { join } from "node:path";
+import type { Brokers } from "../brokers.ts";
+import { one } from "../one.ts";
+import { markdown, number } from "../report.ts";
+import { catalog } from "../scenarios/catalog.ts";
+import { checkEdits, type Mutant } from "./mutant.ts";
+
+export interface Hunt {
+  readonly mutant: Mutant;
+  readonly acknowledged: number;
+  readonly lost: number;
+}
+
+export interface HuntOptions {
+  readonly brokers: Brokers;
+  readonly seed: number;
+  readonly seconds: number | undefined;
+  readonly keep: boolean;
+}
+
+/** What a mutant loses stays lost: there is nothing to wait for. */
+const patienceMs = 8_000;
+
+/** Runs a mutant's scenario with its mistake in every process. @throws Error where the mistake cannot be built in */
+export async function hunt(mutant: Mutant, { brokers, seed, seconds, keep }: HuntOptions): Promise<Hunt> {
+  checkEdits(mutant);
+  const scenario = catalog.find(({ name }) => name === mutant.scenario);
+  if (scenario === undefined) throw new Error(`There is no scenario "${mutant.scenario}".`);
+  const { verdict } = await one({
+    scenario,
+    nodes: await brokers.have(scenario.nodes),
+    seed,
+    seconds,
+    keep,
+    patienceMs,
+    nodeArguments: ["--import", join(import.meta.dirname, "load.ts")],
+    environment: { WARREN_MUTANT: mutant.name },
+  });
+  return { mutant, acknowledged: verdict.acknowledged, lost: verdict.lost.length };
+}
+
+export function huntTable(hunts: readonly Hunt[]): string {
+  return markdown(
+    ["mutant", "scenario", "acknowledged", "lost"],
+    hunts.map(({ mutant, acknowledged, lost }) => [
+      mutant.name,
+      mutant.scenario,
+      number(acknowledged),
+      lost > 0 ? number(lost) : "0 (NOT FOUND)",
+    ]),
+  );
+}
