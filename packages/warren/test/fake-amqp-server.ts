@@ -12,6 +12,14 @@ export interface FakeAmqpServer {
   unblocked(): void;
   /** Confirms everything received so far, on the connection it came on. */
   confirm(): void;
+  /** How many channels were switched to confirms. */
+  readonly confirming: number;
+  /** The user names and passwords that connections logged in with, in their order. */
+  readonly logins: readonly string[];
+  /** The new passwords that connections sent. */
+  readonly secrets: readonly string[];
+  /** How it answers a new password from now on: takes it, or ends the connection as a broker does that refuses. */
+  onSecret(answer: "take" | "refuse"): void;
 }
 
 const methods = {
@@ -21,6 +29,7 @@ const methods = {
   openOk: 0x000a0029,
   close: 0x000a0032,
   closeOk: 0x000a0033,
+  updateSecret: 0x000a0046,
   blocked: 0x000a003c,
   unblocked: 0x000a003d,
   channelOpen: 0x0014000a,
@@ -34,13 +43,24 @@ export async function fakeAmqpServer(): Promise<FakeAmqpServer> {
   const sockets = new Set<Socket>();
   const confirming = new Map<Socket, { channel: number; published: number }>();
   let received = 0;
+  let confirmChannels = 0;
+  const logins: string[] = [];
+  const secrets: string[] = [];
+  let secretAnswer: "take" | "refuse" = "take";
 
-  function answer(socket: Socket, channel: number, method: number): void {
+  function answer(socket: Socket, channel: number, method: number, args: Buffer): void {
+    if (method === methods.start + 1) logins.push(loginIn(args));
+    if (method === methods.updateSecret) {
+      secrets.push(args.subarray(4, 4 + args.readUInt32BE(0)).toString());
+      if (secretAnswer === "take") send(socket, 0, methods.updateSecret + 1);
+      else socket.write(refusal());
+    }
     const state = confirming.get(socket);
     if (method === methods.open) send(socket, 0, methods.openOk, Buffer.from([0]));
     else if (method === methods.close) send(socket, 0, methods.closeOk);
     else if (method === methods.channelOpen) send(socket, channel, method + 1, Buffer.alloc(4));
     else if (method === methods.confirmSelect) {
+      confirmChannels++;
       confirming.set(socket, { channel, published: 0 });
       send(socket, channel, method + 1);
     } else if (method === methods.publish && state?.channel === channel) {
@@ -68,11 +88,12 @@ export async function fakeAmqpServer(): Promise<FakeAmqpServer> {
             rest.readUInt16BE(1),
             size >= 4 ? rest.readUInt32BE(7) : 0,
           ];
+          const args = rest.subarray(11, 7 + size);
           rest = rest.subarray(8 + size);
           if (type !== 1) continue;
           // After start-ok.
           if (method === methods.start + 1) send(socket, 0, methods.tune, tune);
-          answer(socket, channel, method);
+          answer(socket, channel, method, args);
         }
       });
     });
@@ -87,6 +108,14 @@ export async function fakeAmqpServer(): Promise<FakeAmqpServer> {
     url: `amqp://127.0.0.1:${(server.address() as AddressInfo).port}`,
     get received() {
       return received;
+    },
+    get confirming() {
+      return confirmChannels;
+    },
+    logins,
+    secrets,
+    onSecret(next) {
+      secretAnswer = next;
     },
     blocked(reason) {
       const text = Buffer.from(reason);
@@ -128,13 +157,35 @@ const start = Buffer.from([
 /** 100 channels, frames of 131,072 bytes, no opinion on heartbeats. */
 const tune = Buffer.from([0, 100, 0, 2, 0, 0, 0, 0]);
 
+/** Of start-ok: a table, the mechanism, and then what PLAIN says, "\0user\0password". */
+function loginIn(args: Buffer): string {
+  const mechanism = 4 + args.readUInt32BE(0);
+  const response = mechanism + 1 + args[mechanism]!;
+  const text = args.subarray(response + 4, response + 4 + args.readUInt32BE(response)).toString();
+  return text.split("\0").slice(1).join(":");
+}
+
+/** connection.close 530, as RabbitMQ ends a connection whose new password it does not take. */
+function refusal(): Buffer {
+  const text = Buffer.from("NOT_ALLOWED - New secret was refused");
+  return frame(
+    0,
+    methods.close,
+    Buffer.concat([Buffer.from([530 >> 8, 530 & 255, text.length]), text, Buffer.alloc(4)]),
+  );
+}
+
 function send(socket: Socket, channel: number, method: number, args: Buffer = Buffer.alloc(0)): void {
-  const frame = Buffer.alloc(12 + args.length);
-  frame[0] = 1;
-  frame.writeUInt16BE(channel, 1);
-  frame.writeUInt32BE(4 + args.length, 3);
-  frame.writeUInt32BE(method, 7);
-  args.copy(frame, 11);
-  frame[frame.length - 1] = 0xce;
-  socket.write(frame);
+  socket.write(frame(channel, method, args));
+}
+
+function frame(channel: number, method: number, args: Buffer): Buffer {
+  const bytes = Buffer.alloc(12 + args.length);
+  bytes[0] = 1;
+  bytes.writeUInt16BE(channel, 1);
+  bytes.writeUInt32BE(4 + args.length, 3);
+  bytes.writeUInt32BE(method, 7);
+  args.copy(bytes, 11);
+  bytes[bytes.length - 1] = 0xce;
+  return bytes;
 }
