@@ -162,6 +162,51 @@ describe.each(transports)("the order of reactions, on %s,", (transport) => {
     expect(await connect().inspect(dead)).toMatchObject({ messages: 0 });
   });
 
+  it("is kept when the drain time is over in the middle of a reaction: it runs again elsewhere, before what follows", async () => {
+    const { connect, start, ledger, bank, dead } = world();
+    const done: string[] = [];
+    const publisher = await start(connect());
+    const old = await start(connect(), [
+      ledger(({ n }) => {
+        done.push(`old ${n}`);
+        return new Promise(() => {});
+      }),
+    ]);
+    await start(connect(), [ledger(({ n }) => done.push(`new ${n}`))]);
+    for (const n of [1, 2]) await publisher.emit(bank.events.paid, { key: "a", n });
+    await expect.poll(() => done).toEqual(["old 1"]);
+    await old.stop({ drainMs: 30 });
+    await expect.poll(() => done).toEqual(["old 1", "new 1", "new 2"]);
+    expect(await connect().inspect(dead)).toMatchObject({ messages: 0 });
+  });
+
+  it("is kept while a dead letter cannot be buried: its key waits until the broker takes it", async () => {
+    const { connect, start, ledger, bank, dead } = world();
+    const events: string[] = [];
+    const on = connect();
+    const publish = on.publish.bind(on);
+    let refusals = 1;
+    on.publish = (message) => {
+      if (message.key !== dead) return publish(message);
+      const full = refusals-- > 0;
+      events.push(full ? "refused" : "buried");
+      return full ? Promise.reject(new Error("The queue is full.")) : publish(message);
+    };
+    await start(on, [
+      ledger(
+        ({ n }) => {
+          events.push(`runs ${n}`);
+          if (n === 1) throw new Error("never");
+        },
+        { retry: { attempts: 1 } },
+      ),
+    ]);
+    const publisher = await start(connect());
+    for (const n of [1, 2]) await publisher.emit(bank.events.paid, { key: "a", n });
+    await expect.poll(() => events, { timeout: 5_000 }).toEqual(["runs 1", "refused", "buried", "runs 2"]);
+    expect(await connect().inspect(dead)).toMatchObject({ messages: 1 });
+  });
+
   it("is kept while an instance ends what it runs: no other gets anything before", async () => {
     const { connect, start, ledger, bank } = world();
     const done: string[] = [];
