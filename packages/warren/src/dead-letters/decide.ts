@@ -2,9 +2,10 @@ import { isFault } from "../fault.ts";
 import type { Incoming } from "../message.ts";
 import { type Clock, delay } from "../time.ts";
 import type { Transport } from "../transport.ts";
+import type { Picked } from "./hands.ts";
 import { type DeadLetter, letterOf } from "./letter.ts";
 import { alone } from "./lock.ts";
-import { connectionLost, type Look, type LookLimits, lookThrough, type Picked } from "./look.ts";
+import { connectionLost, type Look, type LookLimits, lookThrough } from "./look.ts";
 import type { Source } from "./source.ts";
 
 /** Where decisions are made, and how much of it is looked at at once. */

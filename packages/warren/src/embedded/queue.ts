@@ -105,25 +105,31 @@ export class LiveQueue {
     if (this.#ready.length > 0 && !this.#dispatching) this.#host.schedule(this);
   }
 
-  /** Puts an unsettled message back to its place, as redelivered. */
-  giveBack(message: Stored): void {
-    if (this.#gone) {
-      this.#host.release(message);
-      return;
-    }
-    if (!this.#countReturn(message)) return;
-    this.#markReturned(message);
-    if (message.expiresAt === atOnce) message.expiresAt = this.#host.clock.now();
-    // Only messages that were given back as well can stand before it, so this moves a prefetch's worth at most.
+  /** Puts unsettled messages back to their places, as redelivered. */
+  giveBack(...messages: readonly Stored[]): void {
+    const back = messages.filter((message) => this.#mayReturn(message)).sort(byPlace);
+    const last = back.at(-1);
+    if (last === undefined) return;
+    // Only messages that were given back as well can stand before them.
     const before: Stored[] = [];
-    for (let head = this.#ready.peek(); head && head.place < message.place; head = this.#ready.peek()) {
+    for (let head = this.#ready.peek(); head && head.place < last.place; head = this.#ready.peek()) {
       before.push(head);
       this.#ready.shift();
     }
-    this.#ready.unshift(message);
-    this.#readyBytes += message.bytes;
-    for (const head of before.reverse()) this.#ready.unshift(head);
+    for (const message of [...before, ...back].sort(byPlace).reverse()) this.#ready.unshift(message);
+    for (const message of back) this.#readyBytes += message.bytes;
     this.#host.schedule(this);
+  }
+
+  #mayReturn(message: Stored): boolean {
+    if (this.#gone) {
+      this.#host.release(message);
+      return false;
+    }
+    if (!this.#countReturn(message)) return false;
+    this.#markReturned(message);
+    if (message.expiresAt === atOnce) message.expiresAt = this.#host.clock.now();
+    return true;
   }
 
   recall(message: Stored): boolean {
@@ -249,4 +255,8 @@ export class LiveQueue {
       this.dispatch();
     });
   }
+}
+
+function byPlace(one: Stored, other: Stored): number {
+  return one.place - other.place;
 }

@@ -10,6 +10,7 @@ export class Subscription implements Taker {
   readonly #handle: Handle;
   readonly #prefetch: number;
   readonly #inOrder: boolean;
+  readonly #backTogether: boolean;
   readonly #lost: (() => void) | undefined;
   readonly #log: Logger;
   #queue: LiveQueue | undefined;
@@ -26,6 +27,7 @@ export class Subscription implements Taker {
     this.#handle = handle;
     this.#prefetch = options.prefetch;
     this.#inOrder = options.inOrder ?? false;
+    this.#backTogether = options.backTogether ?? this.#inOrder;
     this.#lost = options.lost;
     this.#log = log;
   }
@@ -46,13 +48,11 @@ export class Subscription implements Taker {
     if (queue === undefined) return;
     this.#queue = undefined;
     queue.remove(this);
-    const back = [...this.#unsettled].reverse();
+    const back = [...this.#unsettled];
     this.#unsettled.clear();
     this.#unsettled = new Set();
-    for (const message of back) {
-      if (queue.recall(message)) this.#ended();
-      queue.giveBack(message);
-    }
+    for (const message of back) if (queue.recall(message)) this.#ended();
+    queue.giveBack(...back);
   }
 
   stop(): Promise<void> {
@@ -60,7 +60,7 @@ export class Subscription implements Taker {
       if (!this.#inOrder) this.#queue?.remove(this);
       const { promise, resolve } = Promise.withResolvers<void>();
       const finish = (): void => {
-        if (this.#inOrder) this.#leave();
+        if (this.#backTogether) this.#leave();
         resolve();
       };
       this.#stopping = { done: promise, finish };
@@ -115,7 +115,7 @@ export class Subscription implements Taker {
   }
 
   #settle(unsettled: Set<Stored>, message: Stored, disposition: Disposition): void {
-    const kept = disposition === "requeue" && this.#staying;
+    const kept = disposition === "requeue" && this.#backTogether && this.stopping;
     if (!kept && unsettled.delete(message)) this.#queue?.settle(message, disposition);
     this.#ended();
   }
