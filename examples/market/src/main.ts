@@ -31,7 +31,9 @@ async function run({ names, host, port, dataDir, jwtSecret, logLevel, broker }: 
   );
   try {
     const secret = jwtSecret ?? tokenSecret(dataDir);
-    composition = await compose({ names, transport: await fromEnv({ log }), dataDir, secret, log });
+    // Without RabbitMQ, what waits in queues is kept beside the rest of the data.
+    const transport = await fromEnv({ log, env: { ...process.env, WARREN_DATA: dataDir } });
+    composition = await compose({ names, transport, dataDir, secret, log });
     await (broker === undefined ? composition.start() : patiently(broker, composition.start()));
     const where = broker === undefined ? "the embedded broker" : `RabbitMQ at ${broker}`;
     const { server } = composition;

@@ -100,7 +100,7 @@ Environment:
   PORT        HTTP port of the gateway (8080)
   HOST        address it listens on (127.0.0.1: this machine only)
   AMQP_URL    RabbitMQ to run on, amqp://user:password@host:5672/vhost; without it an embedded broker
-  DATA_DIR    folder of the SQLite databases (data)
+  DATA_DIR    folder of the SQLite databases, and of the embedded broker's messages (data)
   JWT_SECRET  what tokens are signed with, at least 32 bytes (without it one is made and kept in DATA_DIR)
   LOG_LEVEL   ${logLevels.join(", ")} (warn)
 `;

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
 import { listen, soldText } from "./listener.ts";
 import { type Program, program } from "./program.ts";
-import { http } from "./system.ts";
+import { http, newName } from "./system.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "market-program-"));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -38,6 +38,7 @@ describe("npm start", () => {
       // SQLite removes its journals when a database is closed.
       expect(readdirSync(folder).sort()).toEqual([
         "accounts.db",
+        "broker.db",
         "jwt-secret",
         "market.db",
         "notifications.db",
@@ -84,6 +85,44 @@ describe("npm start", () => {
     }
     expect(ids[0]).not.toBe(ids[1]);
     rmSync(again.DATA_DIR, { recursive: true });
+  });
+
+  test("killed in the middle of sales it tells each seller after all, once it is started again", async () => {
+    const killed = { ...env, DATA_DIR: join(folder, "killed") };
+    const json = { name: newName(), password: "correct horse battery" };
+    const answered: number[] = [];
+    let token = "";
+    {
+      await using started = program([], killed);
+      const url = await started.ready();
+      ({ token } = (await http("POST", `${url}/accounts`, { json })).body);
+      const offer = { token, json: { title: "Kite", priceCents: 900 } };
+      const ids = await Promise.all(
+        Array.from(
+          { length: 40 },
+          async () => (await http("POST", `${url}/market/items`, offer)).body.id as number,
+        ),
+      );
+      const buy = async (id: number): Promise<void> => {
+        const { status } = await http("POST", `${url}/market/buy/${id}`);
+        if (status === 200 && answered.push(id) === 20) started.signal("SIGKILL");
+      };
+      await Promise.allSettled(ids.map(buy));
+      await started.ended;
+    }
+    expect(answered.length).toBeGreaterThanOrEqual(20);
+    await using again = program([], killed);
+    const url = await again.ready();
+    await expect
+      .poll(async () => {
+        const { body } = await http("GET", `${url}/notifications?limit=100`, { token });
+        const texts = JSON.stringify(body);
+        return answered.filter((id) => !texts.includes(`Item #${id} was sold!`));
+      })
+      .toEqual([]);
+    again.signal("SIGTERM");
+    expect(await again.ended).toBe(0);
+    rmSync(killed.DATA_DIR, { recursive: true });
   });
 
   test("says in one line that its data folder cannot be one", async () => {

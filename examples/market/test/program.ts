@@ -16,7 +16,7 @@ export interface Program extends AsyncDisposable {
 }
 
 export function program(args: readonly string[], env: Readonly<Record<string, string>>): Program {
-  const { AMQP_URL: _, ...inherited } = process.env;
+  const { AMQP_URL: _, WARREN_DATA: __, ...inherited } = process.env;
   const child: ChildProcess = spawn(process.execPath, [main, ...args], {
     env: { ...inherited, ...env },
     stdio: ["ignore", "pipe", "pipe"],

@@ -10,7 +10,8 @@ export interface FromEnvOptions {
 
 /**
  * The transport that the environment asks for: RabbitMQ where `AMQP_URL` is set (several hosts separated by commas),
- * else the embedded one. Only the one that is used gets loaded.
+ * else the embedded one, with its journal in the folder `WARREN_DATA` where that is set. Only what is used gets loaded.
+ * @throws Error when the journal cannot be used, naming it
  */
 export async function fromEnv(options: FromEnvOptions = {}): Promise<Transport> {
   const { env = process.env, log } = options;
@@ -19,7 +20,8 @@ export async function fromEnv(options: FromEnvOptions = {}): Promise<Transport> 
     .filter((url) => url !== "");
   if (urls === undefined || urls.length === 0) {
     const { embedded } = await import("./embedded/index.ts");
-    return embedded(log === undefined ? {} : { log });
+    const dataDir = env.WARREN_DATA?.trim() || undefined;
+    return embedded({ log, dataDir });
   }
   const { rabbitmq } = await import("./rabbitmq/index.ts");
   return rabbitmq(log === undefined ? { urls } : { urls, log });
