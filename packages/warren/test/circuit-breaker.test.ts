@@ -86,6 +86,28 @@ describe.each(positions)("circuitBreaker in %s", (position) => {
     expect(await Promise.all(trials)).toEqual(["taken", "taken"]);
   });
 
+  it("does not judge a trial by what began before it", async () => {
+    const old = Promise.withResolvers<string>();
+    const trial = Promise.withResolvers<string>();
+    const changes: string[] = [];
+    const breaker = circuitBreaker({ ...small, onChange: ({ to }) => changes.push(to) });
+    const world = await guarded(position, breaker, (asked: "old" | "trial" | "fails") => {
+      if (asked === "fails") throw new Error("the disk is gone");
+      return asked === "old" ? old.promise : trial.promise;
+    });
+    const first = world.fault("old");
+    await vi.waitFor(() => expect(world.runs()).toBe(1));
+    for (let n = 0; n < 4; n++) await world.fault("fails");
+    await world.clock.advance(1_000);
+    const second = world.take("trial");
+    await vi.waitFor(() => expect(world.runs()).toBe(6));
+    old.reject(new Error("the disk was gone"));
+    await first;
+    trial.resolve("taken");
+    expect(await second).toBe("taken");
+    expect(changes).toEqual(["open", "half-open", "closed"]);
+  });
+
   it("does not count declared faults, refused input and cancelled calls as failures", async () => {
     const world = await guarded(position, circuitBreaker(small), (_input, { fail }: any) => {
       throw fail.EMPTY();
