@@ -35,6 +35,10 @@ export interface TopologyFaults {
   transferLeader(queue: string, nodeName: string, vhost?: string): Promise<void>;
   /** Takes effect on queues that exist and on later ones. */
   setPolicy(policy: Policy, vhost?: string): Promise<void>;
+  /**
+   * A channel whose messages a quorum queue refused for being full is refused for good when the limit is taken away, by
+   * RabbitMQ 3.10; raise the limit with `setPolicy` to let it go on.
+   */
   clearPolicy(name: string, vhost?: string): Promise<void>;
   /** Closes every client's connection in order, with CONNECTION_FORCED (320). Gives how many. */
   closeConnections(): Promise<number>;

@@ -1,5 +1,5 @@
 import { execFile } from "node:child_process";
-import { mkdirSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -48,8 +48,12 @@ function urlIn({ stdout }: Finished): string {
 }
 
 function nodePid(folder: string): number {
+  return nodePids(folder)[0] ?? -1;
+}
+
+function nodePids(folder: string): number[] {
   const record = readRecord(folder);
-  return record?.kind === "process" ? record.nodes[0]!.pid : -1;
+  return record?.kind === "process" ? record.nodes.map(({ pid }) => pid) : [];
 }
 
 describe("warren broker", () => {
@@ -122,6 +126,63 @@ describe("warren broker", () => {
     });
   });
 
+  test("a cluster starts, keeps a message while one node is dead, starts what is missing and comes back after a stop", {
+    timeout: 180_000,
+  }, async () => {
+    const folder = newFolder();
+    const at = ["--data", folder];
+    const first = await warren("broker", "up", "--nodes", "3", ...at);
+    expect(first).toMatchObject({ code: 0, stderr: expect.stringContaining("a cluster of 3 nodes") });
+    const urls = urlIn(first).split(",");
+    expect(new Set(urls).size).toBe(3);
+    await withChannel(urls[0]!, async (channel) => {
+      await channel.assertQueue("kept", { durable: true, arguments: { "x-queue-type": "quorum" } });
+      channel.sendToQueue("kept", Buffer.from("still here"), { persistent: true });
+      await channel.waitForConfirms();
+    });
+
+    const [one, two, three] = nodePids(folder);
+    process.kill(one!, "SIGKILL");
+    await expect.poll(() => identify(one!)).toBeUndefined();
+    const status = await warren("broker", "status", ...at);
+    expect(status).toMatchObject({ code: 1, stdout: expect.stringContaining("running in part") });
+    expect(status.stdout).toMatch(/node 1 {3}not running.*\n.*node 2 {3}running.*\n.*node 3 {3}running/);
+    await withChannel(urls[1]!, async (channel) => {
+      expect(await channel.checkQueue("kept"), "node 2 has the queue as well").toMatchObject({
+        messageCount: 1,
+      });
+    });
+    expect(await warren("broker", "up", ...at)).toMatchObject({ code: 0, stdout: first.stdout });
+    expect(nodePids(folder).slice(1), "those that ran still do").toEqual([two, three]);
+
+    expect(await warren("broker", "down", ...at)).toMatchObject({ code: 0 });
+    for (const pid of [two!, three!]) expect(identify(pid)).toBeUndefined();
+    const other = await warren("broker", "up", "--nodes", "2", ...at);
+    expect(other).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining("a broker of 3 nodes, not of 2"),
+    });
+    const second = await warren("broker", "up", ...at);
+    await withChannel(urlIn(second).split(",")[2]!, async (channel) => {
+      const message = await channel.get("kept", { noAck: true });
+      expect(message === false ? "nothing" : message.content.toString()).toBe("still here");
+    });
+  });
+
+  test("when one node of a new cluster does not start, none is left running, and its data is no half cluster", {
+    timeout: 60_000,
+  }, async () => {
+    const folder = newFolder();
+    mkdirSync(join(folder, "node-2"));
+    writeFileSync(join(folder, "node-2", "name"), "not a node name\n");
+    const { code, stderr } = await warren("broker", "up", "--nodes", "2", "--data", folder);
+    expect(code).toBe(1);
+    expect(stderr).toContain("The node ended while it started");
+    expect(readRecord(folder)).toBeUndefined();
+    expect(existsSync(join(folder, "node-1", "log")), "node 1 was started").toBe(true);
+    expect(existsSync(join(folder, "node-1", "mnesia")), "and is forgotten").toBe(false);
+  });
+
   test("a port that another program has is refused by name, and nothing is left running", async () => {
     const folder = newFolder();
     const other = createServer().listen(0, "127.0.0.1");
@@ -145,7 +206,7 @@ describe("warren broker", () => {
     expect(readRecord(folder)).toBeUndefined();
   });
 
-  test.for([["up", "--port", "70000"], ["up", "--prot", "1"], ["sideways"]])(
+  test.for([["up", "--port", "70000"], ["up", "--nodes", "6"], ["up", "--prot", "1"], ["sideways"]])(
     "refuses %j with a usage error",
     async (args) => {
       const { code, stderr } = await warren("broker", ...args);
