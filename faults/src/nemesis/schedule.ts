@@ -6,6 +6,8 @@ export interface Rhythm {
   readonly lastsMs: readonly [number, number];
   /** How long all is well between them. */
   readonly pauseMs: readonly [number, number];
+  /** How long all is well before the first. */
+  readonly calmMs: number;
 }
 
 /** One blow. */
@@ -17,9 +19,6 @@ export interface Blow<F> {
   /** For what the fault itself leaves to chance: which node, which process. */
   readonly chance: number;
 }
-
-/** Before the first fault the system is to be seen working. */
-const calmMs = 1_000;
 
 /**
  * What is done to the system during `durationMs`: the same for the same seed. Blows do not overlap. One that takes
@@ -36,7 +35,7 @@ export function schedule<F>(
     Math.round(low + random() * (high - low));
   const blows: Blow<F>[] = [];
   if (faults.length === 0) return blows;
-  for (let atMs = 0, afterMs = calmMs; ; afterMs = Math.max(1, between(rhythm.pauseMs))) {
+  for (let atMs = 0, afterMs = rhythm.calmMs; ; afterMs = Math.max(1, between(rhythm.pauseMs))) {
     const blow = { afterMs, lastsMs: between(rhythm.lastsMs), fault: pick(random, faults), chance: random() };
     atMs += blow.afterMs + blow.lastsMs;
     // However short the run: without a single fault it would say nothing.

@@ -12,7 +12,7 @@ import {
   stopAppOfLeader,
   transferLeader,
 } from "./cluster-faults.ts";
-import type { Load, Scenario } from "./scenario.ts";
+import { type Load, type Scenario, settledMs } from "./scenario.ts";
 
 /** Three nodes share two cores with everything else here. */
 const load: Partial<Load> = { perSecond: 150 };
@@ -26,7 +26,7 @@ export const clusterScenarios: readonly Scenario[] = [
     nodes: 3,
     load,
     faults: [killLeader],
-    rhythm: { lastsMs: [1_000, 3_000], pauseMs: [2_000, 3_000] },
+    rhythm: { calmMs: settledMs, lastsMs: [1_000, 3_000], pauseMs: [2_000, 3_000] },
     seconds: 16,
   },
   {
@@ -36,7 +36,7 @@ export const clusterScenarios: readonly Scenario[] = [
     nodes: 3,
     load,
     faults: [killFollower],
-    rhythm: { lastsMs: [1_000, 3_000], pauseMs: [2_000, 3_000] },
+    rhythm: { calmMs: settledMs, lastsMs: [1_000, 3_000], pauseMs: [2_000, 3_000] },
     seconds: 14,
   },
   {
@@ -56,7 +56,7 @@ export const clusterScenarios: readonly Scenario[] = [
     nodes: 3,
     load,
     faults: [killAllNodes],
-    rhythm: { lastsMs: [500, 1_000], pauseMs: [3_000, 4_000] },
+    rhythm: { calmMs: settledMs, lastsMs: [500, 1_000], pauseMs: [3_000, 4_000] },
     seconds: 16,
   },
   {

@@ -79,5 +79,11 @@ export const usualLoad: Load = {
   backlog: undefined,
 };
 
-export const usualRhythm: Rhythm = { lastsMs: [500, 2_000], pauseMs: [700, 2_500] };
+export const usualRhythm: Rhythm = { lastsMs: [500, 2_000], pauseMs: [700, 2_500], calmMs: 1_000 };
+
+/**
+ * For scenarios that kill nodes. RabbitMQ 3.10 writes down that a quorum queue exists only some time after it was
+ * declared; a node that is killed before has the queue back without its messages and without a leader.
+ */
+export const settledMs = 6_000;
 export const usualSeconds = 10;

@@ -9,7 +9,7 @@ import {
   restartVhost,
   stopApp,
 } from "./node-faults.ts";
-import type { Scenario } from "./scenario.ts";
+import { type Scenario, settledMs } from "./scenario.ts";
 
 /** Groups 4 and 7 with one node. */
 export const singleNodeScenarios: readonly Scenario[] = [
@@ -29,7 +29,7 @@ export const singleNodeScenarios: readonly Scenario[] = [
     group: "4",
     nodes: 1,
     faults: [killNode],
-    rhythm: { lastsMs: [200, 1_500], pauseMs: [2_500, 4_000] },
+    rhythm: { calmMs: settledMs, lastsMs: [200, 1_500], pauseMs: [2_500, 4_000] },
     seconds: 20,
   },
   {

@@ -17,7 +17,7 @@ import {
   killWorker,
   rollWorkers,
 } from "./process-faults.ts";
-import type { Load, Scenario } from "./scenario.ts";
+import { type Load, type Scenario, settledMs } from "./scenario.ts";
 import { deleteTiers, limitQueue, removeBinding } from "./topology-faults.ts";
 
 const load: Partial<Load> = {
@@ -51,7 +51,7 @@ export const stormScenarios: readonly Scenario[] = [
       ...[cutLines, blackhole, refuseLines, closeConnections, crashChannels],
       ...[limitQueue, removeBinding, deleteTiers, garbage, duplicates],
     ],
-    rhythm: { lastsMs: [200, 2_500], pauseMs: [300, 2_000] },
+    rhythm: { calmMs: settledMs, lastsMs: [200, 2_500], pauseMs: [300, 2_000] },
     seconds: 60,
   },
   {
@@ -66,7 +66,7 @@ export const stormScenarios: readonly Scenario[] = [
       ...[killLeader, killFollower, stopAppOfLeader, transferLeader, isolateOne, ring, memoryAlarm],
       ...[cutLines, blackhole, closeConnections, limitQueue, garbage, duplicates],
     ],
-    rhythm: { lastsMs: [500, 4_000], pauseMs: [500, 2_000] },
+    rhythm: { calmMs: settledMs, lastsMs: [500, 4_000], pauseMs: [500, 2_000] },
     seconds: 60,
   },
 ];
