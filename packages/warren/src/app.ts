@@ -15,6 +15,7 @@ import { boundClient, boundEveryClient } from "./rpc/bound-client.ts";
 import { type Caller, caller } from "./rpc/caller.ts";
 import type { MakeCall } from "./rpc/outgoing.ts";
 import type { InvocationScope } from "./service/invocation.ts";
+import { mergedTopology } from "./service/merged-topology.ts";
 import type { Place } from "./service/middleware.ts";
 import { running } from "./service/running.ts";
 import type { Service } from "./service/service.ts";
@@ -200,12 +201,7 @@ function knownContracts({ services = [], contracts = [] }: AppOptions): readonly
 }
 
 function topologyOf(services: readonly Service[], instance: string): Topology {
-  const all = [sharedTopology, ...services.map((service) => serviceTopology(service, instance))];
-  return {
-    exchanges: all.flatMap(({ exchanges = [] }) => exchanges),
-    queues: all.flatMap(({ queues = [] }) => queues),
-    bindings: all.flatMap(({ bindings = [] }) => bindings),
-  };
+  return mergedTopology([sharedTopology, ...services.map((service) => serviceTopology(service, instance))]);
 }
 
 /** Wraps a caller's calls in the app's outgoing middleware; costs nothing where there is none. */

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { Fault } from "../fault.ts";
-import { checkRetry, nextStep, tierFor } from "./policy.ts";
+import { checkRetry, nextStep, tierFor, tiersOf } from "./policy.ts";
 import { retryAfter } from "./retry-after.ts";
 
 const failure = new Error("it happens");
@@ -60,6 +60,16 @@ it("a wait takes the shortest delay queue that is long enough, at most a day", (
   expect([0, 1, 100, 101, 999, 60_000, 10 ** 12].map(tierFor)).toEqual([
     100, 100, 100, 250, 1_000, 60_000, 86_400_000,
   ]);
+});
+
+it.each([
+  [{}, [100, 250, 500, 1_000, 2_000, 5_000, 10_000, 20_000, 30_000, 60_000]],
+  [{ attempts: 3, baseMs: 150 }, [100, 250, 500]],
+  [{ attempts: 2, baseMs: 1, capMs: 1 }, [100]],
+  [{ attempts: 3, immediate: 2 }, []],
+  [{ attempts: 1 }, []],
+])("the delay queues that %j may need are known beforehand", (policy, tiers) => {
+  expect(tiersOf(policy)).toEqual(tiers);
 });
 
 it.each([

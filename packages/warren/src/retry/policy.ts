@@ -83,6 +83,15 @@ const delayTiersMs: readonly number[] = [
   longestDelayMs,
 ];
 
+/** The tiers that a policy may take, retries at a time that an error names excepted. */
+export function tiersOf(policy: RetryPolicy): readonly number[] {
+  const { attempts, immediate, baseMs, capMs } = { ...defaultRetry, ...policy };
+  const delayed = attempts - 1 - immediate;
+  if (delayed < 1) return [];
+  const longestMs = tierFor(Math.min(capMs, baseMs * 2 ** (delayed - 1)));
+  return delayTiersMs.filter((tier) => tier <= longestMs);
+}
+
 /** The shortest tier that waits at least `delayMs`, or the longest there is. */
 export function tierFor(delayMs: number): number {
   return delayTiersMs.find((tier) => tier >= delayMs) ?? longestDelayMs;

@@ -1,4 +1,5 @@
 import { names } from "../names.ts";
+import { tiersOf } from "../retry/policy.ts";
 import {
   deadQueue,
   deliverExchange,
@@ -6,8 +7,10 @@ import {
   looksAllowed,
   orderedQueue,
   quarantineQueue,
+  tierTopology,
 } from "../retry/topology.ts";
 import type { Binding, Queue, Topology } from "../transport.ts";
+import { mergedTopology } from "./merged-topology.ts";
 import type { ReactionOptions, Service } from "./service.ts";
 
 /** The event ids a service listens to, by where they go. */
@@ -53,7 +56,20 @@ export function serviceTopology(service: Service, instance: string): Topology {
     queues.push({ name: queue, type: "classic", lifetime: "connection" });
     bindings.push(...eventBindings(queue, everyInstance));
   }
-  return { queues, bindings };
+  return mergedTopology([{ queues, bindings }, ...delayTiers(service)]);
+}
+
+/**
+ * The delay queues that its reactions may need. Not left to the first retry: failures come when something else is
+ * failing, and RabbitMQ 3.10 loses a quorum queue for good whose only node is killed in the seconds after it was declared.
+ */
+function delayTiers({ definition }: Service): Topology[] {
+  const reactions = Object.values(
+    (definition.on ?? {}) as Record<string, Partial<ReactionOptions<any, any>>>,
+  );
+  const delayed = reactions.filter(({ inOrder }) => inOrder === undefined);
+  const tiers = new Set(delayed.flatMap(({ retry }) => tiersOf(retry ?? definition.retry ?? {})));
+  return [...tiers].map(tierTopology);
 }
 
 /** What a process needs that only hears events. */
