@@ -25,7 +25,10 @@ const lanes = 8;
 /** Every number below `count`, or every so many, and each of them once. */
 async function inLanes(count: number, run: (n: number) => Promise<void>): Promise<void> {
   let next = 0;
-  const take = (): number => (next += stride) - stride;
+  const take = (): number => {
+    next += stride;
+    return next - stride;
+  };
   const lane = async (): Promise<void> => {
     for (let n = take(); n < count; n = take()) await run(n);
   };

@@ -2,6 +2,7 @@ import type { Socket } from "node:net";
 import type { ConnectionOptions } from "node:tls";
 import { type Channel, type ChannelModel, connect, credentials } from "amqplib";
 import type { Outgoing } from "../message.ts";
+import type { Clock } from "../time.ts";
 import type { Credentials } from "./login.ts";
 import type { Endpoint, RabbitmqTls, Settings } from "./options.ts";
 import { type FrameWriter, frameWriter } from "./wire.ts";
@@ -90,6 +91,7 @@ export interface AmqpChannel {
   ): Promise<void>;
   bind(queue: string, exchange: string, key: string): Promise<void>;
   check(queue: string): Promise<{ messageCount: number; consumerCount: number }>;
+  /** Resolves when the broker has read all before it; rejects when the connection breaks meanwhile. */
   close(): Promise<void>;
 }
 
@@ -183,7 +185,7 @@ function wrapConnection(model: ChannelModel, endpoint: Endpoint, settings: Setti
     },
     async channel() {
       const channel = await model.createChannel();
-      return wrapChannel(connection, channel, writer);
+      return wrapChannel(connection, channel, writer, settings.clock.soon);
     },
     async updateSecret(secret, waitMs) {
       const done = Promise.withResolvers<void>();
@@ -219,7 +221,12 @@ function wrapConnection(model: ChannelModel, endpoint: Endpoint, settings: Setti
   return connection;
 }
 
-function wrapChannel(connection: AmqpConnection, channel: Channel, writer: FrameWriter): AmqpChannel {
+function wrapChannel(
+  connection: AmqpConnection,
+  channel: Channel,
+  writer: FrameWriter,
+  soon: Clock["soon"],
+): AmqpChannel {
   const inside = channel as unknown as ChannelInside;
   const number = inside.ch;
   const closedRuns: ((error: AmqpError | undefined) => void)[] = [];
@@ -309,7 +316,12 @@ function wrapChannel(connection: AmqpConnection, channel: Channel, writer: Frame
     async close() {
       if (!open) return;
       end();
-      await channel.close();
+      const lost = Promise.withResolvers<never>();
+      // When the connection breaks now, amqplib never answers. After a goodbye that was answered this comes too late.
+      channel.once("close", () =>
+        soon(() => lost.reject(new Error("the connection was lost while a channel was closed"))),
+      );
+      await Promise.race([channel.close(), lost.promise]);
     },
   };
 }

@@ -5,6 +5,7 @@ import type { AmqpChannel, AmqpError } from "./amqp.ts";
 import { backoffMs } from "./backoff.ts";
 import { stopped } from "./link.ts";
 import type { Settings } from "./options.ts";
+import { room } from "./room.ts";
 import { checkSize, exchangeInError, type RestoreHooks } from "./sender.ts";
 import { type SteadyChannel, steadyChannel } from "./steady-channel.ts";
 import { confirmWindow, type Window } from "./window.ts";
@@ -58,7 +59,7 @@ export function publisher(settings: Settings, nextId: () => string, hooks: Publi
   const { clock, log } = settings;
   /** In order of their deadlines, as all have the same time. */
   const underway = new Set<Entry>();
-  let underwayBytes = 0;
+  const places = room(settings);
   let waiting: Entry[] = [];
   /** What was taken from the front of `waiting`. */
   let taken = 0;
@@ -156,7 +157,7 @@ export function publisher(settings: Settings, nextId: () => string, hooks: Publi
 
   function finish(entry: Entry): void {
     entry.settled = true;
-    if (underway.delete(entry)) underwayBytes -= entry.message.body.length;
+    if (underway.delete(entry)) places.give(entry.message.body.length);
     if (underway.size > 0) return;
     sweep?.cancel();
     sweep = undefined;
@@ -247,25 +248,12 @@ export function publisher(settings: Settings, nextId: () => string, hooks: Publi
     steady.renew(`${trouble} to a message that was published on it`);
   }
 
-  /**
-   * Counts those under way and not those in line: what a full queue refuses is in neither, waiting to be sent again.
-   * @throws Fault OVERLOADED
-   */
-  function requireRoom(now: boolean, bytes: number): void {
-    const { maxUnconfirmed, maxWaiting, maxWaitingBytes } = settings;
-    if (underway.size >= maxUnconfirmed + maxWaiting || (!now && waiting.length - taken >= maxWaiting))
-      throw overloaded(`${maxWaiting} messages wait`, "maxWaiting", maxWaiting);
-    // A message that is larger than the limit goes alone.
-    if (underway.size > 0 && underwayBytes + bytes > maxWaitingBytes)
-      throw overloaded(`${underwayBytes} bytes of messages wait`, "maxWaitingBytes", maxWaitingBytes);
-  }
-
   function publish(message: Outgoing): Promise<void> {
     if (stopping) throw stopped();
     checkSize(settings, message);
     const { channel } = steady;
     const now = taken === waiting.length && ready(channel);
-    requireRoom(now, message.body.length);
+    places.take(message.body.length, now ? undefined : waiting.length - taken);
     return new Promise((resolve, reject) => {
       const entry: Entry = {
         // It may be written more than once, and later; its sender may use the headers for the next one.
@@ -282,7 +270,6 @@ export function publisher(settings: Settings, nextId: () => string, hooks: Publi
         restored: false,
       };
       underway.add(entry);
-      underwayBytes += message.body.length;
       if (now) put(channel!, entry);
       else waiting.push(entry);
       if (!sweep) watch();
@@ -321,9 +308,4 @@ export function publisher(settings: Settings, nextId: () => string, hooks: Publi
       failAll(stopped());
     },
   };
-}
-
-function overloaded(what: string, option: string, limit: number): Fault {
-  const message = `${what} to be published to RabbitMQ already (${option}). Publish more slowly, or try again later.`;
-  return new Fault("OVERLOADED", { limit }, { message });
 }

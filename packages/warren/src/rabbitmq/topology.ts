@@ -57,7 +57,8 @@ export function declaredTopology({ log }: Settings): DeclaredTopology {
           log.error({ err: error }, "RabbitMQ refused to declare again what was declared before");
       }
     }
-    await channel?.close();
+    // It was lost with the connection, which the next one makes up for.
+    await channel?.close().catch(() => {});
   }
 
   return {
