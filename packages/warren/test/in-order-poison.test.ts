@@ -117,6 +117,31 @@ describe("reactions in order whose process dies, on embedded,", () => {
     expect(lived()).toBeLessThanOrEqual(8);
   });
 
+  it("let suspects of other keys run while one fails: three restarts do not make all keys wait for it", async () => {
+    const { connect, start, ledger, bank } = world();
+    const done: string[] = [];
+    let tries = 0;
+    const life = (fails: boolean) =>
+      ledger(
+        ({ key, n }) => {
+          tries++;
+          if (key === "broken" || fails) throw new Error("not now");
+          done.push(`${key} ${n}`);
+        },
+        { retry: { attempts: 5, baseMs: 600_000, capMs: 600_000 } },
+      );
+    const publisher = await start(connect());
+    let old = await start(connect(), [life(true)]);
+    for (const n of [1, 2]) await publisher.emit(bank.events.paid, { key: "broken", n });
+    for (const n of [1, 2, 3]) await publisher.emit(bank.events.paid, { key: "sound", n });
+    for (const lives of [1, 2, 3]) {
+      await expect.poll(() => tries).toBe(2 * lives);
+      await old.stop();
+      old = await start(connect(), [life(lives < 3)]);
+    }
+    await expect.poll(() => done).toEqual(["sound 1", "sound 2", "sound 3"]);
+  });
+
   it("that comes back often with a process that lives on is done: connections were cut, nothing crashed", async () => {
     const { broker, connect, start, ledger, bank, dead } = world();
     const on = connect();

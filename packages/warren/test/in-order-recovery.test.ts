@@ -105,6 +105,30 @@ describe.each(transports)("the order of reactions, on %s,", (transport) => {
     await expect.poll(() => begun).toEqual([1, 9, 1, 2]);
   });
 
+  it("needs no dead letter of a last try that outlived its connection: the event comes again, and may be done then", async () => {
+    const { connect, start, ledger, bank, dead } = world();
+    const begun: string[] = [];
+    const through = gate();
+    const { on, cut } = await breakable();
+    const publisher = await start(connect());
+    const book = async ({ key, n }: Booking): Promise<void> => {
+      begun.push(`${key} ${n}`);
+      if (begun.length > 1) return;
+      await through.promise;
+      throw new Error("the connection of this try is lost as well");
+    };
+    await start(on, [ledger(book, { retry: { attempts: 1 } })]);
+    await publisher.emit(bank.events.paid, { key: "a", n: 1 });
+    await expect.poll(() => begun).toEqual(["a 1"]);
+    cut();
+    await expect.poll(() => on.state.consuming).toBe(true);
+    await publisher.emit(bank.events.paid, { key: "b", n: 1 });
+    await expect.poll(() => begun).toEqual(["a 1", "b 1"]);
+    through.open();
+    await expect.poll(() => begun).toEqual(["a 1", "b 1", "a 1"]);
+    expect(await connect().inspect(dead)).toMatchObject({ messages: 0 });
+  });
+
   it("is kept when another instance takes over: the one cut off begins nothing that it had not begun", async () => {
     const { broker, connect, start, ledger, bank } = world();
     const begun: string[] = [];

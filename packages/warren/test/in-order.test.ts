@@ -240,6 +240,32 @@ describe("a reaction in order that is tried again in place", () => {
     expect(await transport.inspect(dead)).toMatchObject({ messages: 1 });
   });
 
+  it("and cannot be buried for minutes is not given back, since the next would overtake it", async () => {
+    const { connect, start, ledger, bank, dead } = world();
+    const events: string[] = [];
+    const on = connect();
+    const publish = on.publish.bind(on);
+    let refusals = 10;
+    on.publish = (message) => {
+      if (message.key !== dead) return publish(message);
+      if (refusals-- > 0) return Promise.reject(new Error("The queue is full."));
+      events.push("buried");
+      return publish(message);
+    };
+    const all = await start(on, [
+      ledger(
+        ({ n }) => {
+          events.push(`runs ${n}`);
+          if (n === 1) throw new Error("never");
+        },
+        { retry: { attempts: 1 } },
+      ),
+    ]);
+    for (const n of [1, 2]) await all.emit(bank.events.paid, { key: "a", n });
+    await clock.advance(10 * 60_000);
+    expect(events).toEqual(["runs 1", "buried", "runs 2"]);
+  });
+
   it("and asks for a longer wait than that becomes a dead letter at once", async () => {
     const { connect, start, ledger, bank, dead } = world();
     const done: number[] = [];

@@ -37,20 +37,23 @@ const longestRetryingMs = 15 * 60_000;
 /** As often as an event comes back before it is suspected, and again: see `quarantine`. */
 const condemnedAfter = 2 * suspectedAfter;
 
+/** Between two attempts to bury, each of which tries for minutes unless the transport is being closed. */
+const pauseMs = 1_000;
+
 type Outcome = Disposition | { readonly error: unknown };
 
 /**
  * Runs reactions: of events with one key one after the other, in the order in which they came, and those of different
  * keys at the same time. A failed one is tried again here, and its key waits for it.
  *
- * An event that is suspected of killing its process is run when all before it are done, and none after it begins
- * until it is. So what is first in hand of a new process, having come back often, was alone in hand when the last
- * ones died: it is buried.
+ * An event that is suspected of killing its process is read and run when no other runs, and none after it is looked at
+ * meanwhile. So what is first in hand of a new process, having come back often, is what the last ones died of: it is
+ * buried.
  */
 export function inOrder(options: InOrderOptions): InOrder {
   const { clock, random } = options;
   const { listenerOf, read, run, bury, buryUnknown } = reacting(options);
-  const { run: inTurn } = slots(options.concurrency);
+  const places = slots(options.concurrency);
   /** By key: settled when the last one with that key is done. */
   const lanes = new Map<string | symbol, Promise<unknown>>();
   const onlyLane = Symbol("one order for all");
@@ -76,14 +79,13 @@ export function inOrder(options: InOrderOptions): InOrder {
   ): Promise<void> {
     if (now.over) return settle("requeue");
     if (message.returns < suspectedAfter) return settle((await begin(message, now)).outcome);
-    await Promise.all(lanes.values());
-    await settlementsLeft();
+    await quiet();
     if (now.over) return settle("requeue");
     const condemned = isFirst && message.returns >= condemnedAfter;
     const { outcome } = condemned ? { outcome: condemn(message, now) } : await begin(message, now);
     settle(outcome);
-    await outcome;
-    await settlementsLeft();
+    if (condemned) await outcome;
+    await quiet();
   }
 
   /** Resolves when the event has its place; its outcome is another matter. */
@@ -125,7 +127,7 @@ export function inOrder(options: InOrderOptions): InOrder {
     now: Epoch,
   ): Promise<Disposition> {
     const until = clock.now() + longestRetryingMs;
-    let outcome = await inTurn(() => tryOnce(listener, message, now, () => event));
+    let outcome = await places.run(() => tryOnce(listener, message, now, () => event));
     for (let last = message; typeof outcome === "object"; ) {
       const { error } = outcome;
       if (now.over) return "requeue";
@@ -136,7 +138,7 @@ export function inOrder(options: InOrderOptions): InOrder {
       await now.delay(clock, next.delayMs);
       const again = { ...last, headers: forNextAttempt(last, clock.now()) };
       // Read again: a handler may have changed the event it was given.
-      outcome = await inTurn(() => tryOnce(listener, again, now, () => read(listener, again)));
+      outcome = await places.run(() => tryOnce(listener, again, now, () => read(listener, again)));
       last = again;
     }
     return outcome;
@@ -166,12 +168,19 @@ export function inOrder(options: InOrderOptions): InOrder {
     for (;;) {
       const done = await attempt();
       if (done !== "requeue" || now.over) return done;
+      await now.delay(clock, pauseMs);
     }
   }
 
-  /** What was settled has left this process by then, so that it does not come back if the next event ends it. */
-  function settlementsLeft(): Promise<void> {
-    return new Promise((resolve) => clock.soon(() => clock.soon(resolve)));
+  /**
+   * Resolves when no handler runs, and what was settled has left this process, so that it does not come back if the
+   * next event ends it. Those that wait for a retry are not waited for: that would hold up every key.
+   */
+  async function quiet(): Promise<void> {
+    do {
+      await places.whenIdle();
+      await new Promise<void>((resolve) => clock.soon(() => clock.soon(resolve)));
+    } while (!places.idle);
   }
 
   return {
