@@ -96,7 +96,9 @@ describe("rateLimit", () => {
     await using made = app({ transport: embedded(), services: [depotService], log: silent });
     await made.start();
     for (let n = 0; n < 5; n++) await made.emit(depot.events.moved, { n });
-    await vi.waitFor(() => expect(done.toSorted((a, b) => a - b)).toEqual([0, 1, 2, 3, 4]), { timeout: 5_000 });
+    await vi.waitFor(() => expect(done.toSorted((a, b) => a - b)).toEqual([0, 1, 2, 3, 4]), {
+      timeout: 5_000,
+    });
   });
 
   it.each([

@@ -248,7 +248,8 @@ export function publisher(settings: Settings, nextId: () => string, hooks: Publi
     steady.renew(`${trouble} to a message that was published on it`);
   }
 
-  function publish(message: Outgoing): Promise<void> {
+  async function publish(message: Outgoing): Promise<void> {
+    // Async, so that whatever is wrong with a message is a rejection.
     if (stopping) throw stopped();
     checkSize(settings, message);
     const { channel } = steady;
@@ -287,8 +288,7 @@ export function publisher(settings: Settings, nextId: () => string, hooks: Publi
     get busy() {
       return underway.size > 0;
     },
-    // Async, so that whatever is wrong with a message is a rejection.
-    publish: async (message) => publish(message),
+    publish,
     blocked(reason) {
       if (reason === undefined) unblockedAt = clock.now();
       blockedBy = reason;
