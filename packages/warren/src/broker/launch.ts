@@ -175,8 +175,10 @@ async function undo(
   // Half a start: the next one would take it for a node of its own.
   for (const { isNew, folder } of started)
     if (isNew) rmSync(dataOf(folder), { recursive: true, force: true });
-  const others = processRecord(dataDir)?.nodes.filter(isAlive) ?? [];
-  if (others.length === 0) removeRecord(dataDir);
+  // A name service that ran before is still to be ended, by whoever ends the rest.
+  const record = processRecord(dataDir);
+  const isOver = record === undefined || ![record.epmd, ...record.nodes].some(isAlive);
+  if (isOver) removeRecord(dataDir);
   const folder = ended?.folder ?? nodeFolder(dataDir, 1);
   return startFailure(cause, folder, signal?.aborted ? "" : nodeOutput(folder));
 }

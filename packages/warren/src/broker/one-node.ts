@@ -20,8 +20,8 @@ export interface EndNodeOptions {
 
 /**
  * Starts one node of a broker that `brokerUp` started and that has ended since, on its former port, and resolves to
- * its pid once it answers; the other nodes are left as they are. Several may be started at once: of a cluster that is down as a
- * whole, one answers only when most are there. Throws when it runs, its port is taken or it does not start.
+ * its pid once it answers; the other nodes are left as they are. Several may be started at once: of a cluster that is
+ * down as a whole, one answers only when most are there. Throws when it runs, its port is taken or it does not start.
  */
 export async function nodeUp(dataDir: string, index: number, options: NodeOptions = {}): Promise<number> {
   const { clock = systemClock, signal } = options;
