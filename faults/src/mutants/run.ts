@@ -33,10 +33,21 @@ export async function hunt(mutant: Mutant, { brokers, seed, seconds, keep }: Hun
     seconds,
     keep,
     patienceMs,
-    nodeArguments: ["--import", join(import.meta.dirname, "load.ts")],
-    environment: { WARREN_MUTANT: mutant.name },
+    ...mutantArguments(mutant),
   });
   return { mutant, acknowledged: verdict.acknowledged, lost: verdict.lost.length };
+}
+
+/** How the processes of a run are started so that the mistake is in them; without one as they are. */
+export function mutantArguments(mutant: Mutant | undefined): {
+  nodeArguments: readonly string[];
+  environment: Readonly<Record<string, string>>;
+} {
+  if (mutant === undefined) return { nodeArguments: [], environment: {} };
+  return {
+    nodeArguments: ["--import", join(import.meta.dirname, "load.ts")],
+    environment: { WARREN_MUTANT: mutant.name },
+  };
 }
 
 export function huntTable(hunts: readonly Hunt[]): string {

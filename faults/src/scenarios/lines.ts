@@ -31,9 +31,9 @@ export const lineScenarios: readonly Scenario[] = [
     group: "1, 6",
     nodes: 1,
     proxied: true,
-    load: { mix: { ok: 0.2, slow: 0.8 }, slowMs: 400, prefetch: 100 },
+    load: { mix: { ok: 0.4, slow: 0.6 }, slowMs: 150 },
     faults: [cutLines, cutLines, killAllWorkers],
-    rhythm: { lastsMs: [0, 0], pauseMs: [300, 700] },
+    rhythm: { lastsMs: [0, 0], pauseMs: [700, 1_500] },
     seconds: 12,
   },
 ];
