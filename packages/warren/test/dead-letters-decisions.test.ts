@@ -132,7 +132,7 @@ describe.each(transports)("deciding dead letters, on %s", (transport) => {
     // Each fails again at once: it comes back to where it was replayed from.
     await w().put(...Array.from({ length: 50 }, () => ({ queue: dead })));
     const few = w().open({ maxLetters: 8 });
-    expect(await few.replay(here())).toMatchObject({ done: 50, unseen: 0 });
+    expect(await few.replay(here())).toMatchObject({ done: 50, stayed: [], unseen: 0 });
     const { letters } = await w().letters.list(here());
     expect(letters).toHaveLength(50);
     expect(new Set(letters.map(({ replayed }) => replayed))).toEqual(new Set([1]));
@@ -239,11 +239,20 @@ describe("a slow replay", () => {
 
   it("lets go of the letters now and then, before the broker takes them back", async () => {
     const queue = await w().queue("events");
-    await w().put(...Array.from({ length: 20 }, () => ({ queue })));
-    const replaying = w().letters.replay({ services: [w().service] }, { ratePerSecond: 0.02 });
+    await w().put(...Array.from({ length: 20 }, () => ({ queue })), { type: "other" });
+    const replaying = w().letters.replay(
+      { services: [w().service], types: [`${w().service}.sold`] },
+      { ratePerSecond: 0.02 },
+    );
     await clock.advance(1_500_000);
     expect(await replaying).toMatchObject({ done: 20, stayed: [] });
     expect(await w().drain(queue)).toHaveLength(20);
+    // The one that stayed has been put back each time.
+    const { promise, resolve } = Promise.withResolvers<number>();
+    await w().transport.consume(names.dead(w().service), ({ returns }) => (resolve(returns), "ack"), {
+      prefetch: 1,
+    });
+    expect(await promise).toBeGreaterThan(2);
   });
 
   it("refuses a rate that is none", async () => {
