@@ -56,6 +56,7 @@ export function freshBroker(transport: TransportName): void {
         names.requests(name),
         names.events(name),
         names.quarantine(name),
+        names.orderedEvents(name),
         names.dead(name),
       ])
         await channel.deleteQueue(queue);

@@ -19,7 +19,10 @@ describe.each(transports)("garbage bytes on every queue there is, on %s", (trans
       uses: { shop },
       methods: {},
       retry: fast,
-      on: { "events-shop.sold": ({ item }) => told.put(item) },
+      on: {
+        "events-shop.sold": ({ item }) => told.put(item),
+        "events-shop.opened": { inOrder: ({ by }) => by, run: () => {} },
+      },
     });
     const booking = service(books, {
       uses: { shop },
@@ -32,6 +35,7 @@ describe.each(transports)("garbage bytes on every queue there is, on %s", (trans
       names.requests(shop.name),
       names.requests(mail.name),
       names.events(mail.name),
+      names.orderedEvents(mail.name),
       names.dead(mail.name),
       names.instance(shop.name, shops.instance),
       names.instanceEvents(books.name, shops.instance),
@@ -64,6 +68,6 @@ describe.each(transports)("garbage bytes on every queue there is, on %s", (trans
       .poll(async () => (await other.inspect(names.dead(mail.name)))?.messages ?? 0)
       .toBeGreaterThan(bodies.length * types.length);
     await shops.stop();
-    for (const queue of queues.slice(0, 3)) expect((await other.inspect(queue))?.messages).toBe(0);
+    for (const queue of queues.slice(0, 4)) expect((await other.inspect(queue))?.messages).toBe(0);
   });
 });
