@@ -1,5 +1,5 @@
 import { deepEqual, equal, ok } from "node:assert/strict";
-import type { Disposition } from "../../transport.ts";
+import type { Disposition, Handle } from "../../transport.ts";
 import { type Behaviour, textOf, toQueue } from "./stage.ts";
 
 /** Who gets a message, and when. */
@@ -128,6 +128,26 @@ export const consuming: readonly Behaviour[] = [
       equal(messages.length, 1);
       const rest = await stage.collect(other, queue);
       deepEqual(await rest.texts(2), ["left", "left too"]);
+    },
+  },
+  {
+    title: "what is given back together after a stop stands in the queue in its order",
+    async run(stage) {
+      const one = await stage.connect();
+      const queue = await stage.queue(one, { type: "quorum", deliveryLimit: 1_000 });
+      const sent = Array.from({ length: 200 }, (_, n) => String(n));
+      await Promise.all(sent.map((text) => one.publish(toQueue(queue, text))));
+      const decided = Promise.withResolvers<Disposition>();
+      let seen = 0;
+      const hold: Handle = () => (++seen % 50 === 0 ? "ack" : decided.promise);
+      const looking = await one.consume(queue, hold, { prefetch: 200, backTogether: true });
+      await stage.until("all are held", () => seen === sent.length);
+      const stopped = looking.stop();
+      decided.resolve("requeue");
+      await stopped;
+      const kept = sent.filter((_, n) => (n + 1) % 50 !== 0);
+      const { texts } = await stage.collect(one, queue);
+      deepEqual(await texts(kept.length), kept);
     },
   },
   {
