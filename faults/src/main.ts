@@ -3,6 +3,7 @@ import { mutants } from "./mutants/catalog.ts";
 import { type Hunt, hunt, huntTable } from "./mutants/run.ts";
 import { one } from "./one.ts";
 import { type Options, readOptions, UsageError, usage } from "./options.ts";
+import { writeToPage } from "./page.ts";
 import { details, isGood, machine, number, type Row, summary, table } from "./report.ts";
 import { catalog } from "./scenarios/catalog.ts";
 import type { Scenario } from "./scenarios/scenario.ts";
@@ -56,6 +57,7 @@ async function run(options: Options): Promise<boolean> {
       `${JSON.stringify({ seed: options.seed, version, rows: rows.map(plain) }, null, 2)}\n`,
     );
   else process.stdout.write(`\n${table(rows)}\n${summary(rows)}\n${about}\n`);
+  if (options.write) writeToPage("results", `${about}\n\n${table(rows)}\n${summary(rows)}`);
   return rows.every(isGood);
 }
 
@@ -72,9 +74,9 @@ async function runMutants(options: Options): Promise<boolean> {
   } finally {
     await own.stop();
   }
-  process.stdout.write(
-    `\n${huntTable(hunts)}\nSeed ${options.seed}. A mutant that loses nothing was not found.\n`,
-  );
+  const about = `Seed ${options.seed}. A mutant that loses nothing was not found.`;
+  process.stdout.write(`\n${huntTable(hunts)}\n${about}\n`);
+  if (options.write) writeToPage("mutants", `${about}\n\n${huntTable(hunts)}`);
   return hunts.every(({ lost }) => lost > 0);
 }
 

@@ -24,7 +24,7 @@ export function admin(urls: readonly string[]): Admin {
 
   async function connected(): Promise<ChannelModel> {
     if (connection !== undefined) return connection;
-    const made = await connect(urls[turn++ % urls.length]!, { timeout: 3_000 });
+    const made = await connect(urls[turn++ % urls.length]!, { timeout: 3_000, noDelay: true });
     connection = made;
     made.on("error", () => {
       // "close" follows.
