@@ -23,13 +23,31 @@ interface Hand {
   stopped: Promise<void> | undefined;
 }
 
+/** What was taken in hand so far. */
+export interface Hands<T> {
+  readonly picked: readonly Picked<T>[];
+  readonly held: number;
+  /** What was picked takes, and what the largest of all takes. */
+  readonly bytes: number;
+  readonly largestBytes: number;
+  readonly lost: boolean;
+  /** What `pick` threw. */
+  readonly failure: { readonly error: unknown } | undefined;
+  /** Takes up to `prefetch` more. @returns false when what was counted does not come */
+  fill(prefetch: number, signal: AbortSignal | undefined): Promise<boolean>;
+  /** Takes no more. */
+  close(): void;
+  /** Puts back what was not taken. Idempotent. */
+  release(): Promise<void>;
+}
+
 /** Consumers of one queue that settle nothing until they are told to. */
 export function holding<T>(
   transport: Transport,
   clock: Clock,
   queue: string,
   pick: (message: Incoming) => T | undefined,
-) {
+): Hands<T> {
   const hands: Hand[] = [];
   const picked: Picked<T>[] = [];
   let bytes = 0;
