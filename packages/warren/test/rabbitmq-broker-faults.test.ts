@@ -1,6 +1,10 @@
 import { once } from "node:events";
+import { readFileSync } from "node:fs";
 import { connect } from "node:net";
+import { join } from "node:path";
 import { afterAll, beforeAll, expect, onTestFinished, test, vi } from "vitest";
+import { z } from "zod";
+import { app, contract, rpc, service, silent } from "../src/index.ts";
 import { type Credentials, type RabbitmqOptions, rabbitmq } from "../src/rabbitmq/index.ts";
 import type { Transport } from "../src/transport.ts";
 import { type PrivateNode, privateNode } from "./private-node.ts";
@@ -90,6 +94,51 @@ test("a user who may not write, read or declare is told so, and loses nothing el
   await own.publish(message(mine));
   await vi.waitFor(() => expect(got).toHaveBeenCalledTimes(1), patient);
   expect(own.state).toEqual(healthy);
+});
+
+test("the rights that docs/rabbitmq.md names are enough for a service, and for calls to others", async () => {
+  const name = `shop${Math.floor(Math.random() * 1e6)}`;
+  const shop = contract(name, {
+    methods: { price: rpc({ output: z.number() }) },
+    events: { sold: z.number() },
+  });
+  const other = contract(`${name}x`, { methods: { rate: rpc({ output: z.number() }) } });
+  const page = readFileSync(join(import.meta.dirname, "../../../docs/rabbitmq.md"), "utf8");
+  const rights = [...page.matchAll(/'(\^[^']+)'/g)].map(([, right]) => right!.replace("shop", name));
+  expect(rights).toHaveLength(3);
+  const list = rights.map((right) => `<<${[...Buffer.from(right)].join(",")}>>`).join(", ");
+  await node.evaluate(
+    `rabbit_auth_backend_internal:add_user(<<"least">>, <<"least-secret">>, <<"test">>), rabbit_auth_backend_internal:set_permissions(<<"least">>, <<"/">>, ${list}, <<"test">>).`,
+  );
+  const sold: number[] = [];
+  const tries: number[] = [];
+  const retried = service(shop, {
+    methods: { price: () => 7 },
+    on: {
+      [shop.events.sold.id]: (item: number) => {
+        tries.push(item);
+        if (tries.length === 1) throw new Error("as it happens");
+        sold.push(item);
+      },
+    } as never,
+    retry: { attempts: 3, baseMs: 100, capMs: 100 },
+  });
+  const bank = app({
+    transport: transport(),
+    services: [service(other, { methods: { rate: () => 3 } })],
+    log: silent,
+  });
+  const least = app({
+    transport: transport({ url: node.urlOf("least", "least-secret") }),
+    services: [retried],
+    log: silent,
+  });
+  onTestFinished(async () => void (await Promise.all([bank.stop(), least.stop()])));
+  await Promise.all([bank.start(), least.start()]);
+  expect(await least.client(shop).price()).toBe(7);
+  expect(await least.client(other).rate()).toBe(3);
+  await least.emit(shop.events.sold, 5);
+  await vi.waitFor(() => expect(sold).toEqual([5]), patient);
 });
 
 test("a delivery that the broker gives up on comes again once, and its consumer with it", async () => {
