@@ -2,6 +2,7 @@ import type { Mutant } from "./mutant.ts";
 
 const move = "retry/move.ts";
 const settlement = "rabbitmq/settlement.ts";
+const wire = "rabbitmq/wire.ts";
 const consumer = "rabbitmq/consumer.ts";
 
 export const mutants: readonly Mutant[] = [
@@ -55,6 +56,53 @@ export const mutants: readonly Mutant[] = [
         ack: (tag, multiple) => (steady.channel ?? channel).ack(tag, multiple),
         reject: (tag, requeue) => (steady.channel ?? channel).reject(tag, requeue),
       });`,
+      },
+    ],
+  },
+  {
+    name: "death-headers-kept",
+    about:
+      "what the broker noted on a dead letter travels on with its replay, and the broker takes that for a loop",
+    scenario: "events-expired",
+    edits: [
+      {
+        file: "rabbitmq/translate.ts",
+        find: 'if (typeof value !== "string" && typeof value !== "number" && typeof value !== "boolean") continue;',
+        replace: 'if (typeof value === "object" && name !== "x-death") continue;',
+      },
+      {
+        file: move,
+        find: '!name.startsWith("x-")',
+        replace: '(name === "x-death" || !name.startsWith("x-"))',
+      },
+      {
+        file: "dead-letters/republish.ts",
+        find: '!name.startsWith("x-")',
+        replace: '(name === "x-death" || !name.startsWith("x-"))',
+      },
+      { file: wire, find: "/^x-(death|first-death-|", replace: "/^x-(first-death-|" },
+      {
+        file: wire,
+        find: "let bytes = 128 + 3 * characters;",
+        replace: "let bytes = 16_384 + 3 * characters;",
+      },
+      {
+        // A list is written as one (A), and what is in it as a table (F).
+        file: wire,
+        find: '    if (typeof value === "string") {\n      chunk[at] = 0x53; // S',
+        replace: `    if (typeof value === "object") {
+      const isList = Array.isArray(value);
+      const from = at + 1;
+      chunk[at] = isList ? 0x41 : 0x46;
+      at += 5;
+      for (const key of Object.keys(value)) {
+        if (!isList) short(key, "name of a header");
+        field(value[key]);
+      }
+      return u32(at - from - 4, from);
+    }
+    if (typeof value === "string") {
+      chunk[at] = 0x53; // S`,
       },
     ],
   },

@@ -12,6 +12,7 @@ import { schedule } from "../nemesis/schedule.ts";
 import type { Nodes } from "../nodes/index.ts";
 import type { CommonSettings, PublisherSettings, WorkerSettings } from "../processes/settings.ts";
 import { type Place, place } from "../processes/supervisor.ts";
+import { replayDeadLetters } from "../processes/tool.ts";
 import { admin } from "./admin.ts";
 import { drain } from "./drain.ts";
 import { deleteQueues, leftover, park } from "./parking.ts";
@@ -139,6 +140,12 @@ async function rigUp(options: RunOptions): Promise<Rig> {
         return nodes;
       },
       vhost: run,
+      replay: () =>
+        replayDeadLetters({
+          settings: common,
+          nodeArguments: options.nodeArguments,
+          environment: options.environment,
+        }),
       async quiesce() {
         for (const publisher of publishers) publisher.signal("SIGUSR2");
         await quiet(read, open, settle);

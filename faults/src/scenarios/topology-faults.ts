@@ -76,6 +76,22 @@ export const limitQueue: Fault = {
   },
 };
 
+/**
+ * An operator gives the messages in the queue of events a short life, by policy: the broker makes dead letters of them.
+ * Afterwards somebody replays these.
+ */
+export const expireEvents: Fault = {
+  name: "time limit of 20 ms by policy, and a replay",
+  async strike({ nodes, vhost, run, replay }) {
+    const pattern = `^${names.events(workerName(run)).replaceAll(".", "\\.")}$`;
+    await nodes.setPolicy({ name: "faults-expire", pattern, definition: { "message-ttl": 20 } }, vhost);
+    return async () => {
+      await nodes.clearPolicy("faults-expire", vhost);
+      await replay();
+    };
+  },
+};
+
 async function tiers({ nodes, vhost }: World): Promise<string[]> {
   const all = await nodes.queueNames(vhost);
   return all.filter((name) => name.startsWith("warren.delay."));

@@ -5,6 +5,7 @@ import {
   deleteEvents,
   deleteTierExchanges,
   deleteTiers,
+  expireEvents,
   limitQueue,
   removeBinding,
 } from "./topology-faults.ts";
@@ -65,5 +66,15 @@ export const topologyScenarios: readonly Scenario[] = [
     load: { mix: { ok: 0.5, slow: 0.5 }, prefetch: 5, slowMs: 50 },
     faults: [limitQueue],
     rhythm: { lastsMs: [1_000, 3_000], pauseMs: [800, 1_500] },
+  },
+  {
+    name: "events-expired",
+    about:
+      "a time limit is put on the queue of events by policy; what expired is replayed, and partly fails again",
+    group: "8, 9",
+    nodes: 1,
+    load: { mix: { ok: 0.3, slow: 0.4, flaky: 0.3 }, prefetch: 5, slowMs: 60 },
+    faults: [expireEvents],
+    rhythm: { lastsMs: [700, 1_500], pauseMs: [500, 1_000] },
   },
 ];

@@ -17,6 +17,8 @@ export interface World {
   readonly nodes: Nodes;
   /** The virtual host of this run. */
   readonly vhost: string;
+  /** Sends the dead letters back to where they failed, by Warren's own means. */
+  replay(): Promise<void>;
   /**
    * Stops publishing until everything has come to rest: what is confirmed inside a queue that somebody deletes is gone
    * by their will, and no loss. @returns what lets it go on
