@@ -62,10 +62,14 @@ export async function consumeAs(options: InstanceOptions): Promise<readonly Cons
     transport.consume(names.instance(name, scope.instance), answer, { prefetch }),
   ];
   if (group.length > 0) {
-    const handle = quarantine({ ...options, service: name, hear: hear(names.events(name), group) });
+    const { sparing, alone } = quarantine({
+      ...options,
+      service: name,
+      hear: hear(names.events(name), group),
+    });
     consuming.push(
-      transport.consume(names.events(name), handle.sparing, { prefetch }),
-      transport.consume(names.quarantine(name), handle.alone, { prefetch: 1 }),
+      transport.consume(names.events(name), sparing.handle, { prefetch, lost: sparing.lost }),
+      transport.consume(names.quarantine(name), alone.handle, { prefetch: 1, lost: alone.lost }),
     );
   }
   if (ordered.length > 0)

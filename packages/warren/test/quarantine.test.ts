@@ -1,7 +1,7 @@
 import { spawn } from "node:child_process";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
-import { expect, inject, it, onTestFinished } from "vitest";
+import { describe, expect, inject, it, onTestFinished } from "vitest";
 import { z } from "zod";
 import { embedded, embeddedBroker } from "../src/embedded/index.ts";
 import { app, contract, names, service, silent } from "../src/index.ts";
@@ -68,30 +68,56 @@ it("a message that kills its process again and again is buried as crashed; the h
   expect(starts).toBeLessThanOrEqual(13);
 }, 30_000);
 
-it("an event that only had bad luck with its instances is done, from quarantine", async () => {
+describe("an event in hand whenever the connection is lost", () => {
   const press = contract("press", { events: { out: z.object({ n: z.number() }) } });
-  const broker = embeddedBroker();
-  const reading = embedded({ broker });
-  const done: number[] = [];
-  let unlucky = 5;
-  const reader = service(contract("reader", {}), {
-    uses: { press },
-    methods: {},
-    on: {
-      "press.out": ({ n }) => {
-        if (unlucky-- > 0) {
-          broker.cut(reading);
-          return new Promise(() => {});
-        }
-        done.push(n);
-        return undefined;
-      },
-    },
+
+  /** Two connections to a broker; `cuts` of the runs of the reaction lose the one they came over. */
+  async function flapping(cuts: number) {
+    const broker = embeddedBroker();
+    const [a, b] = [embedded({ broker }), embedded({ broker })];
+    const seen: { readonly n: number; readonly attempt: number }[] = [];
+    const done: number[] = [];
+    const lines: string[] = [];
+    const log = { ...silent, warn: (_: object, text: string) => void lines.push(text), child: () => log };
+    let left = cuts;
+    const reader = (transport: typeof a) =>
+      service(contract("reader", {}), {
+        uses: { press },
+        methods: {},
+        on: {
+          "press.out": ({ n }, { attempt }) => {
+            seen.push({ n, attempt });
+            if (left-- > 0) {
+              broker.cut(transport);
+              return new Promise(() => {});
+            }
+            done.push(n);
+            return undefined;
+          },
+        },
+      });
+    const apps = [a, b].map((transport) => app({ transport, services: [reader(transport)], log }));
+    for (const each of apps) {
+      await each.start();
+      onTestFinished(() => each.stop({ drainMs: 0 }));
+    }
+    return { emitter: apps[0]!, only: () => apps[1]!.stop({ drainMs: 0 }), a, seen, done, lines };
+  }
+
+  it("is not suspected by a process that lives on", async () => {
+    const { emitter, only, a, seen, done, lines } = await flapping(10);
+    await only();
+    await emitter.emit(press.events.out, { n: 1 });
+    await expect.poll(() => done).toEqual([1]);
+    expect(seen).toHaveLength(11);
+    expect(lines).toEqual([]);
+    expect(await a.inspect(names.dead("reader"))).toMatchObject({ messages: 0 });
   });
-  const app_ = app({ transport: reading, services: [reader], log: silent });
-  await app_.start();
-  onTestFinished(() => app_.stop({ drainMs: 0 }));
-  await app_.emit(press.events.out, { n: 1 });
-  await expect.poll(() => done, { timeout: 5_000 }).toEqual([1]);
-  expect(await reading.inspect(names.dead("reader"))).toMatchObject({ messages: 0 });
+
+  it("is done from quarantine by one of two that cannot know of each other's connections", async () => {
+    const { emitter, a, done } = await flapping(7);
+    await emitter.emit(press.events.out, { n: 1 });
+    await expect.poll(() => done).toEqual([1]);
+    expect(await a.inspect(names.dead("reader"))).toMatchObject({ messages: 0 });
+  });
 });

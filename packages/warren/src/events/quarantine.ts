@@ -6,6 +6,7 @@ import { carried, type Move } from "../retry/move.ts";
 import { quarantineQueue } from "../retry/topology.ts";
 import type { Clock } from "../time.ts";
 import type { Disposition, Handle } from "../transport.ts";
+import { returns } from "./returns.ts";
 
 export interface QuarantineOptions {
   readonly service: string;
@@ -16,24 +17,32 @@ export interface QuarantineOptions {
   readonly clock: Clock;
 }
 
+/** What a queue is to be consumed with. */
+export interface Attendant {
+  readonly handle: Handle;
+  /** For `ConsumeOptions.lost`. */
+  lost(): void;
+}
+
 export interface Quarantine {
   /** For the queue of events: handles them, those excepted that came back too often. They go to the quarantine, confirmed. */
-  readonly sparing: Handle;
+  readonly sparing: Attendant;
   /**
    * For the queue of those in quarantine, to be consumed one at a time: one that kills its process now takes nothing
    * along, and the innocent among them are done. One that comes back from here as often again is a dead letter.
    */
-  readonly alone: Handle;
+  readonly alone: Attendant;
 }
 
 /**
- * How often a message may come back undone before it is suspected of killing the process that works on it. All that
+ * How often a message may come back undone, for no reason that is known here, before it is suspected of killing the process that works on it. All that
  * were in hand at the time come back as often as the guilty one, and a broker that counts only deliveries would give
  * up all of them.
  */
 export const suspectedAfter = 3;
 
 export function quarantine({ service, hear, move, bury, clock }: QuarantineOptions): Quarantine {
+  const [amongOthers, inQuarantine] = [returns(), returns()];
   let moving = 0;
   const waiting: (() => void)[] = [];
 
@@ -68,11 +77,17 @@ export function quarantine({ service, hear, move, bury, clock }: QuarantineOptio
     return bury(message, { service, queue: names.events(service), reason: "crashed", error });
   }
 
+  function sparing(message: Incoming): Disposition | Promise<Disposition> {
+    return amongOthers.unexplained(message) < suspectedAfter ? hear(message) : spare(message);
+  }
+
+  function alone(message: Incoming): Disposition | Promise<Disposition> {
+    if (inQuarantine.unexplained(message) >= suspectedAfter) return condemn(message);
+    return moving === 0 ? hear(message) : nothingMoves().then(() => hear(message));
+  }
+
   return {
-    sparing: (message) => (message.returns < suspectedAfter ? hear(message) : spare(message)),
-    alone(message) {
-      if (message.returns >= suspectedAfter) return condemn(message);
-      return moving === 0 ? hear(message) : nothingMoves().then(() => hear(message));
-    },
+    sparing: { handle: amongOthers.attended(sparing), lost: amongOthers.lost },
+    alone: { handle: inQuarantine.attended(alone), lost: inQuarantine.lost },
   };
 }
