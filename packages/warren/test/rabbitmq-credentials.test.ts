@@ -28,8 +28,9 @@ test("the provider is asked once for both connections, and again before the next
   const own = transport({ url: from.href, credentials });
   const queue = await durableQueue(own);
   expect(asked).toBe(1);
+  const lost = new Promise((resolve) => own.watch(resolve));
   proxy.cut();
-  await vi.waitFor(() => expect(own.state.publishing).toBe(false));
+  await lost;
   await own.publish(message(queue));
   expect(asked).toBeGreaterThan(1);
 });
@@ -66,7 +67,9 @@ test("a provider that throws is asked again, and what it says is told without th
   const own = transport({ url, credentials, log });
   await own.declare({});
   vault = "sealed";
+  const lost = new Promise((resolve) => own.watch(resolve));
   proxy.cut();
+  await lost;
   // The answer is good for a minute: nobody is asked.
   await vi.waitFor(() => expect(own.state).toEqual({ publishing: true, consuming: true }), 5_000);
   expect(all()).not.toContain("last was guest");
