@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import type { Fault, Heal } from "./scenario.ts";
 import type { World } from "./world.ts";
 
@@ -6,6 +7,24 @@ export const cutLines: Fault = {
   name: "TCP reset of all connections",
   async strike({ proxies }) {
     for (const proxy of proxies) proxy.cut();
+    return undefined;
+  },
+};
+
+/**
+ * Two resets and a kill -9 of the workers, so close together that handlers of the first connection are still busy on the
+ * third: what they settle then has the number of another message there, which the kill takes out of all hands.
+ */
+export const cutTwiceAndKill: Fault = {
+  name: "two TCP resets, then kill -9 of all workers",
+  async strike({ proxies, workers }, chance) {
+    await Promise.all(workers.map((worker) => worker.ready()));
+    for (const afterMs of [0, 250 + chance * 300]) {
+      await sleep(afterMs);
+      for (const proxy of proxies) proxy.cut();
+    }
+    await sleep(250 + chance * 400);
+    for (const worker of workers) worker.signal("SIGKILL");
     return undefined;
   },
 };

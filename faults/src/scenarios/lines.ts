@@ -1,5 +1,4 @@
-import { blackhole, cutLines, refuseLines } from "./line-faults.ts";
-import { killAllWorkers } from "./process-faults.ts";
+import { blackhole, cutLines, cutTwiceAndKill, refuseLines } from "./line-faults.ts";
 import type { Scenario } from "./scenario.ts";
 
 /** Group 6: what happens to TCP connections. */
@@ -27,13 +26,13 @@ export const lineScenarios: readonly Scenario[] = [
   {
     name: "lines-cut-and-killed",
     about:
-      "TCP resets while handlers are busy, then kill -9 of the workers: old deliveries are settled on no new channel",
+      "two TCP resets while handlers are busy, then kill -9 of the workers: nothing is settled on a later channel",
     group: "1, 6",
     nodes: 1,
     proxied: true,
-    load: { mix: { ok: 0.4, slow: 0.6 }, slowMs: 150 },
-    faults: [cutLines, cutLines, killAllWorkers],
-    rhythm: { lastsMs: [0, 0], pauseMs: [700, 1_500] },
-    seconds: 12,
+    load: { mix: { ok: 0.2, slow: 0.8 }, slowMs: 500, prefetch: 20, perSecond: 25 },
+    faults: [cutTwiceAndKill],
+    rhythm: { lastsMs: [0, 0], pauseMs: [1_000, 2_000] },
+    seconds: 14,
   },
 ];
