@@ -42,6 +42,29 @@ export const blackhole: Fault = {
   },
 };
 
+/** The reset comes after some number of bytes: in the middle of a frame, as a rule. */
+export const cutInFrame: Fault = {
+  name: "TCP reset within a frame",
+  async strike({ proxies }, chance) {
+    const bytes = Math.floor(chance * 20_000);
+    for (const proxy of proxies) proxy.cutAfter(bytes % 2 === 0 ? "up" : "down", bytes);
+    return async () => {
+      for (const proxy of proxies) for (const way of ["up", "down"] as const) proxy.cutAfter(way, undefined);
+    };
+  },
+};
+
+/** Every byte arrives by itself. */
+export const splitLines: Fault = {
+  name: "TCP in single bytes",
+  async strike({ proxies }) {
+    for (const proxy of proxies) proxy.split(true);
+    return async () => {
+      for (const proxy of proxies) proxy.split(false);
+    };
+  },
+};
+
 /** Nobody listens. */
 export const refuseLines: Fault = {
   name: "TCP connections refused",

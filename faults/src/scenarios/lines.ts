@@ -1,4 +1,4 @@
-import { blackhole, cutLines, cutTwiceAndKill, refuseLines } from "./line-faults.ts";
+import { blackhole, cutInFrame, cutLines, cutTwiceAndKill, refuseLines, splitLines } from "./line-faults.ts";
 import type { Scenario } from "./scenario.ts";
 
 /** Group 6: what happens to TCP connections. */
@@ -11,6 +11,16 @@ export const lineScenarios: readonly Scenario[] = [
     proxied: true,
     faults: [cutLines, refuseLines],
     rhythm: { lastsMs: [0, 1_000], pauseMs: [500, 1_500] },
+  },
+  {
+    name: "lines-torn",
+    about: "TCP resets in the middle of frames, and lines on which every byte comes by itself",
+    group: "6",
+    nodes: 1,
+    proxied: true,
+    load: { perSecond: 100 },
+    faults: [cutInFrame, cutInFrame, splitLines],
+    rhythm: { lastsMs: [300, 1_000], pauseMs: [200, 800] },
   },
   {
     name: "lines-half-open",

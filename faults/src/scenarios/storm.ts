@@ -6,7 +6,14 @@ import {
   stopAppOfLeader,
   transferLeader,
 } from "./cluster-faults.ts";
-import { blackhole, closeConnections, crashChannels, cutLines, refuseLines } from "./line-faults.ts";
+import {
+  blackhole,
+  closeConnections,
+  crashChannels,
+  cutInFrame,
+  cutLines,
+  refuseLines,
+} from "./line-faults.ts";
 import { duplicates, garbage } from "./message-faults.ts";
 import { diskAlarm, freezeNode, killNode, memoryAlarm, restartNode, restartVhost } from "./node-faults.ts";
 import {
@@ -48,7 +55,7 @@ export const stormScenarios: readonly Scenario[] = [
     faults: [
       ...processes,
       ...[restartNode, killNode, freezeNode, memoryAlarm, diskAlarm, restartVhost],
-      ...[cutLines, blackhole, refuseLines, closeConnections, crashChannels],
+      ...[cutLines, cutInFrame, blackhole, refuseLines, closeConnections, crashChannels],
       ...[limitQueue, removeBinding, deleteTiers, garbage, duplicates],
     ],
     rhythm: { calmMs: settledMs, lastsMs: [200, 2_500], pauseMs: [300, 2_000] },
