@@ -35,6 +35,28 @@ async function queueOn(own: Transport): Promise<string> {
   return name;
 }
 
+test("what a full queue refused is taken when the limit is gone, and other queues notice nothing of it", async () => {
+  const own = transport();
+  const [full, other] = [await queueOn(own), await queueOn(own)];
+  const limit = `<<"{\\"max-length\\":1,\\"overflow\\":\\"reject-publish\\"}">>`;
+  const policy = `<<"/">>, <<"limit">>`;
+  await node.evaluate(
+    `ok = rabbit_policy:parse_set(${policy}, <<"^${full}$">>, ${limit}, 0, <<"queues">>, <<"test">>).`,
+  );
+  const published: Promise<void>[] = [];
+  // The limit is a soft one: the broker takes some more before it refuses.
+  for (let n = 0; n < 400; n++) {
+    published.push(own.publish(message(full, { messageId: `full${n}` })));
+    await own.publish(message(other, { messageId: `other${n}` }));
+  }
+  const settled = Promise.all(published).then(() => "all");
+  expect((await own.inspect(full))!.messages).toBeLessThan(400);
+  await node.evaluate(`ok = rabbit_policy:delete(${policy}, <<"test">>).`);
+  expect(await settled).toBe("all");
+  expect((await own.inspect(full))!.messages).toBe(400);
+  expect((await own.inspect(other))!.messages).toBe(400);
+}, 40_000);
+
 test("an alarm of memory or disk stops publishes until it is over, and not what is consumed; the state says why", async () => {
   const own = transport();
   const queue = await queueOn(own);

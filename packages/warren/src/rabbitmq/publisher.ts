@@ -29,6 +29,10 @@ export interface Publisher {
 /** How many bytes may wait for the network before publishing pauses: more would only fill memory. */
 const pausedAboveBytes = 4 * 2 ** 20;
 
+/** How often one message is refused before the channel is suspected, and how often a channel is replaced for that. */
+const refusalsToLeave = 3;
+const leaveEveryMs = 5_000;
+
 /** One publish, from the call until it is settled. */
 interface Entry {
   readonly message: Outgoing;
@@ -72,6 +76,9 @@ export function publisher(settings: Settings, nextId: () => string, hooks: Publi
   let stall: Timer | undefined;
   let patienceMs = settings.confirmTimeoutMs;
   let unblockedAt = 0;
+  /** Nothing more is written to the channel, which is replaced once all that was is confirmed or refused. */
+  let leaving = false;
+  let mayLeaveAt = 0;
   let stopping = false;
   let drained: (() => void) | undefined;
 
@@ -93,6 +100,8 @@ export function publisher(settings: Settings, nextId: () => string, hooks: Publi
         if (window !== fresh) return;
         patienceMs = settings.confirmTimeoutMs;
         fresh.settle(tag, multiple, good ? confirmed : refused);
+        if (leaving && fresh.size === 0)
+          steady.renew("RabbitMQ refuses again and again what was published on it");
         pump();
       });
       channel.onReturn(({ messageId, exchange, key, text }) => {
@@ -111,6 +120,7 @@ export function publisher(settings: Settings, nextId: () => string, hooks: Publi
   function again(error: AmqpError | undefined): void {
     const lost = window.rest().filter((entry) => !entry.settled);
     window = confirmWindow();
+    leaving = false;
     if (error) trouble = error.message;
     const exchange = error ? exchangeInError(error) : undefined;
     const known = error?.code === 404 && exchange !== undefined && hooks.declared(exchange);
@@ -148,6 +158,11 @@ export function publisher(settings: Settings, nextId: () => string, hooks: Publi
     if (entry.settled) return;
     trouble = "the broker refuses the message (basic.nack), as a full queue does";
     entry.returned = undefined;
+    // RabbitMQ 3.10 refuses on a channel for good, once a quorum queue was full, although it has room again.
+    if (entry.refusals >= refusalsToLeave && clock.now() >= mayLeaveAt) {
+      leaving = true;
+      mayLeaveAt = clock.now() + leaveEveryMs;
+    }
     clock.after(backoffMs(settings, entry.refusals++), () => {
       if (entry.settled) return;
       waiting.push(entry);
@@ -214,6 +229,7 @@ export function publisher(settings: Settings, nextId: () => string, hooks: Publi
   function ready(channel: AmqpChannel | undefined): boolean {
     return (
       channel?.open === true &&
+      !leaving &&
       blockedBy === undefined &&
       window.size < settings.maxUnconfirmed &&
       channel.connection.backlogBytes < pausedAboveBytes
