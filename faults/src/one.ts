@@ -39,7 +39,7 @@ export async function one(options: OneOptions): Promise<One> {
     urls: nodes.nodes.map((node) => node.url),
     seed: options.seed,
     seconds: options.seconds ?? scenario.seconds ?? usualSeconds,
-    patienceMs: options.patienceMs ?? usualPatienceMs,
+    patienceMs: options.patienceMs ?? scenario.patienceMs ?? usualPatienceMs,
     nodeArguments: options.nodeArguments ?? [],
     environment: options.environment ?? {},
   });

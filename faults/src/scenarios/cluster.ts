@@ -12,7 +12,7 @@ import {
   stopAppOfLeader,
   transferLeader,
 } from "./cluster-faults.ts";
-import { type Load, type Scenario, settledMs } from "./scenario.ts";
+import { deadLetteringMs, type Load, type Scenario, settledMs } from "./scenario.ts";
 
 /** Three nodes share two cores with everything else here. */
 const load: Partial<Load> = { perSecond: 150 };
@@ -25,6 +25,7 @@ export const clusterScenarios: readonly Scenario[] = [
     group: "4",
     nodes: 3,
     load,
+    patienceMs: deadLetteringMs,
     faults: [killLeader],
     rhythm: { calmMs: settledMs, lastsMs: [1_000, 3_000], pauseMs: [2_000, 3_000] },
     seconds: 16,
@@ -35,6 +36,7 @@ export const clusterScenarios: readonly Scenario[] = [
     group: "4",
     nodes: 3,
     load,
+    patienceMs: deadLetteringMs,
     faults: [killFollower],
     rhythm: { calmMs: settledMs, lastsMs: [1_000, 3_000], pauseMs: [2_000, 3_000] },
     seconds: 14,
@@ -45,6 +47,7 @@ export const clusterScenarios: readonly Scenario[] = [
     group: "4",
     nodes: 3,
     load,
+    patienceMs: deadLetteringMs,
     faults: [rollNodes],
     rhythm: { lastsMs: [0, 0] },
     seconds: 20,
@@ -55,6 +58,7 @@ export const clusterScenarios: readonly Scenario[] = [
     group: "4",
     nodes: 3,
     load,
+    patienceMs: deadLetteringMs,
     faults: [killAllNodes],
     rhythm: { calmMs: settledMs, lastsMs: [500, 1_000], pauseMs: [3_000, 4_000] },
     seconds: 16,
@@ -65,6 +69,7 @@ export const clusterScenarios: readonly Scenario[] = [
     group: "4",
     nodes: 3,
     load: { ...load, heartbeatSeconds: 2 },
+    patienceMs: deadLetteringMs,
     faults: [stopAppOfLeader, transferLeader, freezeLeader],
     rhythm: { lastsMs: [1_000, 6_000], pauseMs: [1_500, 3_000] },
     seconds: 20,
@@ -75,6 +80,7 @@ export const clusterScenarios: readonly Scenario[] = [
     group: "5",
     nodes: 3,
     load,
+    patienceMs: deadLetteringMs,
     faults: [isolateLeader],
     rhythm: { lastsMs: [3_000, 6_000], pauseMs: [2_000, 3_000] },
     seconds: 20,
@@ -86,6 +92,7 @@ export const clusterScenarios: readonly Scenario[] = [
     group: "5",
     nodes: 3,
     load,
+    patienceMs: deadLetteringMs,
     faults: [isolateOne, isolateAll, ring, flap],
     rhythm: { lastsMs: [2_000, 5_000], pauseMs: [2_000, 3_000] },
     seconds: 30,

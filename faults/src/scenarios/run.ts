@@ -184,7 +184,7 @@ async function perform(options: RunOptions, rig: Rig): Promise<Ran> {
   const unended = await endAll(rig.publishers, publishersEndMs);
   if (load.backlog !== undefined && rig.workers.length === 0) rig.startWorkers();
   await Promise.all(rig.workers.map((worker) => worker.ready()));
-  if (!(await rig.settle())) complaints.push(`the queues did not drain: ${await queueStates(options)}`);
+  if (!(await rig.settle())) complaints.push(...(await revive(options, rig)));
   unended.push(...(await endAll(rig.workers, workersEndMs)));
   if (unended.length > 0) complaints.push(`did not end when asked to: ${unended.join(", ")}`);
   await park(world.admin, world.history, run);
@@ -195,6 +195,17 @@ async function perform(options: RunOptions, rig: Rig): Promise<Ran> {
   const entries = rig.read();
   const verdict = check(entries);
   return { verdict, entries, complaints: [...complaints, ...unmet(scenario, verdict)] };
+}
+
+/**
+ * The queues do not drain: whether that is a loss, or a consumer that gets nothing any more, the next workers will show.
+ * Either is a complaint.
+ */
+async function revive(options: RunOptions, rig: Rig): Promise<string[]> {
+  const stalled = `the queues did not drain: ${await queueStates(options)}`;
+  for (const worker of rig.workers) await worker.restart();
+  const helped = await rig.settle();
+  return [helped ? `${stalled}; they did when the workers were restarted` : stalled];
 }
 
 /** What is in which queue and with whom, for people. */

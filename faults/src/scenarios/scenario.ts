@@ -59,6 +59,8 @@ export interface Scenario {
   /** Unless the user says otherwise. */
   readonly seconds?: number;
   readonly demands?: Demands;
+  /** How long the drain may make no progress, in milliseconds. @default 30_000 */
+  readonly patienceMs?: number;
   /** Not part of `--all`. */
   readonly long?: boolean;
 }
@@ -86,4 +88,10 @@ export const usualRhythm: Rhythm = { lastsMs: [500, 2_000], pauseMs: [700, 2_500
  * declared; a node that is killed before has the queue back without its messages and without a leader.
  */
 export const settledMs = 6_000;
+/**
+ * RabbitMQ's own dead-lettering publishes again after 180 s only what a queue did not confirm while its leader was away.
+ * Messages that come home from a delay at such a moment are that late; they are in no figure of any queue meanwhile.
+ */
+export const deadLetteringMs = 200_000;
+
 export const usualSeconds = 10;

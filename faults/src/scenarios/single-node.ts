@@ -9,7 +9,7 @@ import {
   restartVhost,
   stopApp,
 } from "./node-faults.ts";
-import { type Scenario, settledMs } from "./scenario.ts";
+import { deadLetteringMs, type Scenario, settledMs } from "./scenario.ts";
 
 /** Groups 4 and 7 with one node. */
 export const singleNodeScenarios: readonly Scenario[] = [
@@ -18,6 +18,7 @@ export const singleNodeScenarios: readonly Scenario[] = [
     about: "the only node ends in order and starts again; effects again within 2 s of its port being open",
     group: "4",
     nodes: 1,
+    patienceMs: deadLetteringMs,
     faults: [restartNode],
     rhythm: { lastsMs: [200, 1_500], pauseMs: [2_500, 4_000] },
     demands: { recoveryMs: 2_000 },
@@ -28,6 +29,7 @@ export const singleNodeScenarios: readonly Scenario[] = [
     about: "kill -9 of the only node, and its start",
     group: "4",
     nodes: 1,
+    patienceMs: deadLetteringMs,
     faults: [killNode],
     rhythm: { calmMs: settledMs, lastsMs: [200, 1_500], pauseMs: [2_500, 4_000] },
     seconds: 20,
@@ -37,6 +39,7 @@ export const singleNodeScenarios: readonly Scenario[] = [
     about: "stop_app and start_app of the only node, and restarts of the virtual host",
     group: "4",
     nodes: 1,
+    patienceMs: deadLetteringMs,
     faults: [stopApp, restartVhost],
     rhythm: { lastsMs: [200, 1_500], pauseMs: [2_000, 3_000] },
     seconds: 16,
@@ -47,6 +50,7 @@ export const singleNodeScenarios: readonly Scenario[] = [
     group: "4",
     nodes: 1,
     load: { heartbeatSeconds: 1 },
+    patienceMs: deadLetteringMs,
     faults: [freezeNode],
     rhythm: { lastsMs: [3_000, 5_000], pauseMs: [2_000, 3_000] },
     seconds: 16,

@@ -24,7 +24,7 @@ import {
   killWorker,
   rollWorkers,
 } from "./process-faults.ts";
-import { type Load, type Scenario, settledMs } from "./scenario.ts";
+import { deadLetteringMs, type Load, type Scenario, settledMs } from "./scenario.ts";
 import { deleteTiers, limitQueue, removeBinding } from "./topology-faults.ts";
 
 const load: Partial<Load> = {
@@ -60,6 +60,7 @@ export const stormScenarios: readonly Scenario[] = [
     ],
     rhythm: { calmMs: settledMs, lastsMs: [200, 2_500], pauseMs: [300, 2_000] },
     seconds: 60,
+    patienceMs: deadLetteringMs,
   },
   {
     name: "storm-cluster",
@@ -75,5 +76,6 @@ export const stormScenarios: readonly Scenario[] = [
     ],
     rhythm: { calmMs: settledMs, lastsMs: [500, 4_000], pauseMs: [500, 2_000] },
     seconds: 60,
+    patienceMs: deadLetteringMs,
   },
 ];
