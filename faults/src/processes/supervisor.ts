@@ -37,7 +37,8 @@ const programs: Readonly<Record<Role, string>> = {
   worker: join(import.meta.dirname, "worker.ts"),
 };
 const pauseMs = 100;
-const startsInVain = 4;
+/** While the home node of one of its queues is down, a process may fail to start for as long. */
+const startsInVain = 60;
 
 /** Starts a process, and another one whenever it has ended. */
 export function place(options: PlaceOptions): Place {

@@ -22,7 +22,6 @@ export const garbage: Fault = {
       { exchange, key: event, body: bytes, options: right },
       { exchange, key: event, body: Buffer.from('{"publisher": 7}'), options: right },
       { exchange, key: event, body: Buffer.from("null"), options: right },
-      { exchange, key: event, body: Buffer.from(good), options: { ...right, contentType: "text/xml" } },
       { exchange: "", key: queue, body: Buffer.from(good), options: { ...right, type: `${event}.unknown` } },
       { exchange: "", key: queue, body: Buffer.from(good), options: {} },
       { exchange, key: event, body: Buffer.alloc(200_000, "["), options: right },
@@ -44,7 +43,7 @@ export const oversized: Fault = {
         exchange: names.eventExchange,
         key: event,
         body: Buffer.from("{"),
-        options: { ...options, headers: { long: "x".repeat(100_000) } },
+        options: { ...options, headers: { long: "x".repeat(60_000) } },
       },
     ]);
     return undefined;
