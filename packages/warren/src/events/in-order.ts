@@ -133,8 +133,8 @@ export function inOrder(options: InOrderOptions): InOrder {
       if (now.over) return "requeue";
       const next = nextStep(listener.retry, attemptOf(last), error, random);
       const failed = last;
-      if (next.step === "give-up" || clock.now() + next.delayMs > until)
-        return buried(now, () => bury(failed, "failed", error));
+      if (next.step === "give-up") return buried(now, () => bury(failed, "failed", next.error));
+      if (clock.now() + next.delayMs > until) return buried(now, () => bury(failed, "failed", error));
       await now.delay(clock, next.delayMs);
       const again = { ...last, headers: forNextAttempt(last, clock.now()) };
       // Read again: a handler may have changed the event it was given.
@@ -151,10 +151,12 @@ export function inOrder(options: InOrderOptions): InOrder {
     event: () => unknown,
   ): Promise<Outcome> {
     if (now.over) return "requeue";
-    return run(listener, message, event).then(
-      () => "ack" as const,
-      (error) => ({ error }),
-    );
+    try {
+      await run(listener, message, await event());
+      return "ack";
+    } catch (error) {
+      return { error };
+    }
   }
 
   function condemn(message: Incoming, now: Epoch): Promise<Disposition> {

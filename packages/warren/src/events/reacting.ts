@@ -44,7 +44,7 @@ export interface Reacting {
   /** The validated event. @throws Fault BAD_MESSAGE, INVALID_EVENT */
   read(listener: Prepared, message: Incoming): Promise<unknown>;
   /** One try, by the reaction's timeout. */
-  run(listener: Prepared, message: Incoming, event: () => unknown): Promise<void>;
+  run(listener: Prepared, message: Incoming, event: unknown): Promise<void>;
   bury(message: Incoming, reason: DeathNotice["reason"], error: unknown): Promise<Disposition>;
   buryUnknown(message: Incoming): Promise<Disposition>;
 }
@@ -71,7 +71,7 @@ export function reacting(options: ReactingOptions): Reacting {
     async run(listener, message, event) {
       const deadline = clock.now() + listener.timeoutMs;
       const invocation = new Invocation(scope, listener.operation, message, deadline, undefined);
-      await running.run(listener.handler, await event(), invocation);
+      await running.run(listener.handler, event, invocation);
     },
     bury,
     buryUnknown(message) {

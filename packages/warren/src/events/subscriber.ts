@@ -18,7 +18,7 @@ export interface SubscriberOptions extends ReactingOptions {
  * its dead letter; never before.
  */
 export function subscriber(options: SubscriberOptions): Handle {
-  const { queue, scope, clock, random, retryLater } = options;
+  const { queue, scope, clock, random, running, retryLater } = options;
   const service = scope.contract.name;
   const { listenerOf, read, run, bury, buryUnknown } = reacting(options);
 
@@ -28,19 +28,26 @@ export function subscriber(options: SubscriberOptions): Handle {
   };
 
   function react(listener: Prepared, message: Incoming): Promise<Disposition> {
-    return run(listener, message, () => read(listener, message)).then(
-      () => "ack" as const,
-      (error) => failed(listener, message, error),
+    return read(listener, message).then(
+      (event) =>
+        run(listener, message, event).then(
+          () => "ack" as const,
+          (error) => failed(listener, message, error),
+        ),
+      (error) => {
+        // Apart from what the handler throws, which may be the same fault, about an event of its own.
+        const reason = unreadable(error);
+        return reason === undefined ? failed(listener, message, error) : bury(message, reason, error);
+      },
     );
   }
 
   function failed(listener: Prepared, message: Incoming, error: unknown): Disposition | Promise<Disposition> {
     // This process ends with the event in hand: that is no failure of the event, and may not be its last try.
-    if (isFault(error) && error.from === undefined && error.code === "STOPPED") return "requeue";
-    const reason = unreadable(error);
-    if (reason !== undefined) return bury(message, reason, error);
+    if (running.aborted && isFault(error) && error.from === undefined && error.code === "STOPPED")
+      return "requeue";
     const next = nextStep(listener.retry, attemptOf(message), error, random);
-    if (next.step === "give-up") return bury(message, "failed", error);
+    if (next.step === "give-up") return bury(message, "failed", next.error);
     if (next.step === "later")
       return retryLater(message, next.delayMs, { service, queue, reason: "failed", error });
     const again = { ...message, headers: forNextAttempt(message, clock.now()) };

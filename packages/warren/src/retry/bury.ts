@@ -1,4 +1,3 @@
-import { isFault } from "../fault.ts";
 import type { Logger } from "../log.ts";
 import type { Headers, Incoming } from "../message.ts";
 import { headers, names } from "../names.ts";
@@ -6,6 +5,7 @@ import type { Clock } from "../time.ts";
 import { conversationOf } from "../trail.ts";
 import type { Disposition } from "../transport.ts";
 import { attemptOf } from "./attempt.ts";
+import { stackOf, textOf } from "./error-text.ts";
 import { carried, type Destination, type Move } from "./move.ts";
 import { deadQueue } from "./topology.ts";
 
@@ -78,18 +78,4 @@ export function burying({ move, clock, log, instance, version }: BuryOptions): B
     log.error(about, `a message is too large to be put into ${queue}, and was rejected instead`);
     return "reject";
   };
-}
-
-function textOf(error: unknown): string {
-  if (isFault(error)) return `${error.code}: ${error.message}`;
-  return error instanceof Error ? `${error.name}: ${error.message}` : String(error);
-}
-
-/** With the causes, which is where it began. */
-function stackOf(error: unknown): string | undefined {
-  const stacks: string[] = [];
-  for (let each = error; each instanceof Error && stacks.length < 5; each = each.cause) {
-    if (each.stack !== undefined) stacks.push(each.stack);
-  }
-  return stacks.length === 0 ? undefined : stacks.join("\ncaused by ");
 }

@@ -56,6 +56,20 @@ describe("what follows a failed try", () => {
   });
 });
 
+it("a policy of nothing but gaps is the usual one", () => {
+  const gaps = {
+    attempts: undefined,
+    immediate: undefined,
+    baseMs: undefined,
+    capMs: undefined,
+    when: undefined,
+  };
+  const policy = gaps as never;
+  expect(nextStep(policy, 9, failure, most)).toEqual(nextStep({}, 9, failure, most));
+  expect(nextStep(policy, 10, failure, most).step).toBe("give-up");
+  expect(tiersOf(policy)).toEqual(tiersOf({}));
+});
+
 it("a wait takes the shortest delay queue that is long enough, at most a day", () => {
   expect([0, 1, 100, 101, 999, 60_000, 10 ** 12].map(tierFor)).toEqual([
     100, 100, 100, 250, 1_000, 60_000, 86_400_000,

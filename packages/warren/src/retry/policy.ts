@@ -1,6 +1,7 @@
 import { isFault, isSystemCode, systemFaults } from "../fault.ts";
 import type { Random } from "../id.ts";
 import { wholeNumber } from "../whole-number.ts";
+import { textOf } from "./error-text.ts";
 import { longestDelayMs, retryAfterOf } from "./retry-after.ts";
 
 /** When and how often a failed reaction is tried again before it becomes a dead letter. */
@@ -29,9 +30,21 @@ export type NextStep =
   | { readonly step: "at-once"; readonly delayMs: number }
   /** Try again after so many milliseconds. */
   | { readonly step: "later"; readonly delayMs: number }
-  | { readonly step: "give-up" };
+  /** Bury it, with this error as the reason. */
+  | { readonly step: "give-up"; readonly error: unknown };
 
 const defaultRetry = { attempts: 10, immediate: 0, baseMs: 1_000, capMs: 60_000, when: isWorthRetrying };
+
+/** Member by member: one that is there and `undefined` means the default too. */
+function complete(policy: RetryPolicy): Required<RetryPolicy> {
+  return {
+    attempts: policy.attempts ?? defaultRetry.attempts,
+    immediate: policy.immediate ?? defaultRetry.immediate,
+    baseMs: policy.baseMs ?? defaultRetry.baseMs,
+    capMs: policy.capMs ?? defaultRetry.capMs,
+    when: policy.when ?? defaultRetry.when,
+  };
+}
 
 /** The longest pause before a retry at once: long enough for another transaction to be over. */
 const momentMs = 20;
@@ -51,8 +64,14 @@ export function checkRetry(whose: string, policy: RetryPolicy = {}): void {
  * says when to come again (`retryAfterMs`) is not asked before.
  */
 export function nextStep(policy: RetryPolicy, attempt: number, error: unknown, random: Random): NextStep {
-  const { attempts, immediate, baseMs, capMs, when } = { ...defaultRetry, ...policy };
-  if (attempt >= attempts || !when(error)) return { step: "give-up" };
+  const { attempts, immediate, baseMs, capMs, when } = complete(policy);
+  if (attempt >= attempts) return { step: "give-up", error };
+  try {
+    if (!when(error)) return { step: "give-up", error };
+  } catch (thrown) {
+    const text = `\`retry.when\` threw ${textOf(thrown)}, asked about ${textOf(error)}`;
+    return { step: "give-up", error: new Error(text, { cause: error }) };
+  }
   const atLeastMs = retryAfterOf(error);
   if (attempt <= immediate && atLeastMs === undefined)
     return { step: "at-once", delayMs: Math.ceil(random() * momentMs) };
@@ -85,7 +104,7 @@ const delayTiersMs: readonly number[] = [
 
 /** The tiers that a policy may take, retries at a time that an error names excepted. */
 export function tiersOf(policy: RetryPolicy): readonly number[] {
-  const { attempts, immediate, baseMs, capMs } = { ...defaultRetry, ...policy };
+  const { attempts, immediate, baseMs, capMs } = complete(policy);
   const delayed = attempts - 1 - immediate;
   if (delayed < 1) return [];
   const longestMs = tierFor(Math.min(capMs, baseMs * 2 ** (delayed - 1)));

@@ -125,7 +125,8 @@ export function responder(options: ResponderOptions): Handle {
   function failed(served: Served, message: Incoming, error: unknown): Disposition | Promise<Disposition> {
     if (isFault(error)) {
       if (error.code === "BAD_MESSAGE") return refuse(message, error, "undecodable");
-      if (error.code === "STOPPED" && error.from === undefined) return interrupted(served.plan, message);
+      if (error.code === "STOPPED" && error.from === undefined && running.aborted)
+        return interrupted(served.plan, message);
       if (Object.hasOwn(served.errors, error.code)) return answerDeclared(served, message, error);
       if (isForCaller(error)) {
         // The caller is told as much; whoever runs this service has to know which dependency it was.

@@ -13,11 +13,14 @@ export interface Running {
   run(handler: Handler, input: unknown, invocation: Invocation): unknown;
   /** Ends all of them with a Fault STOPPED, for when a drain takes too long. */
   abortAll(): void;
+  /** `abortAll` was called: a Fault STOPPED says of this process that it ends, and not that something else has. */
+  readonly aborted: boolean;
 }
 
 /** @param maxAbandoned how many handlers may run on after they were given up */
 export function running(clock: Clock, maxAbandoned: number): Running {
   let abandoned = 0;
+  let aborted = false;
   const waiting = new Set<Invocation>();
   const expiring: Deadlines<Invocation> = deadlines(clock, (invocation) =>
     end(invocation, "TIMEOUT", `No result of ${invocation.operation.id} by its deadline.`),
@@ -62,7 +65,11 @@ export function running(clock: Clock, maxAbandoned: number): Running {
       // Query builders and older libraries return promises of their own kind.
       return isThenable(result) ? wait(Promise.resolve(result), invocation) : result;
     },
+    get aborted() {
+      return aborted;
+    },
     abortAll() {
+      aborted = true;
       for (const invocation of [...waiting])
         end(
           invocation,
