@@ -83,6 +83,7 @@ export function app(options: AppOptions): App {
     await Promise.race([drained, delay(clock, drainMs, outOfTime.signal)]);
     outOfTime.abort();
     parts.running.abortAll();
+    parts.ending.abort();
     calls.stop();
     await transport.close({ drainMs: Math.max(500, end - clock.now()) });
     phase = "stopped";
@@ -154,7 +155,8 @@ function assemble(options: AppOptions) {
     log,
   });
   const publisher: EventPublisher = eventPublisher(common);
-  const move = mover(transport, clock, log);
+  const ending = new AbortController();
+  const move = mover(transport, clock, log, ending.signal);
   const bury = burying({ move, clock, log, instance, version: options.version });
   const scope = (contract: AnyContract, uses: Record<string, AnyContract>): InvocationScope => ({
     contract,
@@ -173,6 +175,7 @@ function assemble(options: AppOptions) {
     calls,
     publisher,
     running: running(clock, maxAbandoned),
+    ending,
     move,
     bury,
     retryLater: retrier({ transport, clock, log, move, bury }),

@@ -40,7 +40,8 @@ function failing(...codes: string[]) {
       declared.push(topology);
     },
   };
-  return { clock, published, declared, move: mover(transport, clock, silent) };
+  const ending = new AbortController();
+  return { clock, published, declared, ending, move: mover(transport, clock, silent, ending.signal) };
 }
 
 describe("moving a message", () => {
@@ -81,6 +82,15 @@ describe("moving a message", () => {
     await clock.advance(100_000);
     expect(await moved).toBe("requeue");
     expect(published).toHaveLength(8);
+  });
+
+  it("waits for no further try when the process ends: one more, and it is given back", async () => {
+    const { move, published, ending, clock } = failing(...Array<string>(99).fill("UNAVAILABLE"));
+    const moved = move(message, there);
+    await clock.advance(4_000);
+    ending.abort();
+    expect(await moved).toBe("requeue");
+    expect(published).toHaveLength(4);
   });
 
   it("gives it back at once when the transport is closed, and tells when it is too large", async () => {

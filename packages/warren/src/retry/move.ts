@@ -27,7 +27,8 @@ const maxTries = 8;
 const firstPauseMs = 1_000;
 const longestPauseMs = 30_000;
 
-export function mover(transport: Transport, clock: Clock, log: Logger): Move {
+/** @param ending aborted when the process is about to end: between two tries it is not waited any more, so that no timer keeps it */
+export function mover(transport: Transport, clock: Clock, log: Logger, ending: AbortSignal): Move {
   function put(message: Incoming, to: Destination): Promise<void> {
     return transport.publish({
       ...message,
@@ -56,7 +57,8 @@ export function mover(transport: Transport, clock: Clock, log: Logger): Move {
         const given = tries >= maxTries ? "; it is given back to its queue" : "; trying again";
         log.error({ ...about, err, tries }, `a message could not be moved${given}`);
         if (tries >= maxTries) return "requeue";
-        await delay(clock, Math.min(longestPauseMs, firstPauseMs * 2 ** (tries - 1)));
+        if (ending.aborted) return "requeue";
+        await delay(clock, Math.min(longestPauseMs, firstPauseMs * 2 ** (tries - 1)), ending);
       }
     }
   };
