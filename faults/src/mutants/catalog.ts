@@ -72,13 +72,13 @@ export const mutants: readonly Mutant[] = [
       },
       {
         file: move,
-        find: '!name.startsWith("x-")',
-        replace: '(name === "x-death" || !name.startsWith("x-"))',
+        find: "!isBrokersOwn(name)",
+        replace: '(name === "x-death" || !isBrokersOwn(name))',
       },
       {
         file: "dead-letters/republish.ts",
-        find: '!name.startsWith("x-")',
-        replace: '(name === "x-death" || !name.startsWith("x-"))',
+        find: "!isBrokersOwn(name)",
+        replace: '(name === "x-death" || !isBrokersOwn(name))',
       },
       { file: wire, find: "/^x-(death|first-death-|", replace: "/^x-(first-death-|" },
       {

@@ -70,5 +70,16 @@ export const headers = {
   eventSpec: "cloudEvents_specversion",
 } as const;
 
+/**
+ * Whether a header is the broker's own to write: its notes on what became of a message, and further routing keys. RabbitMQ
+ * up to 3.13 reads back old notes on a message that is published again, and drops it as going in circles. Other names
+ * that begin with `x-` are anybody's.
+ */
+export function isBrokersOwn(header: string): boolean {
+  return brokersOwn.test(header);
+}
+
+const brokersOwn = /^(?:x-(?:death|first-death-|last-death-|delivery-count|acquired-count)|B?CC$)/;
+
 /** W3C trace context travels unread with everything that a message causes. */
 export const traceHeaders = ["traceparent", "tracestate"] as const;

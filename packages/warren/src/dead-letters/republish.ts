@@ -1,7 +1,7 @@
 import { json } from "../codec/json.ts";
 import { Fault } from "../fault.ts";
 import type { Headers, HeaderValue, Incoming, Outgoing } from "../message.ts";
-import { headers } from "../names.ts";
+import { headers, isBrokersOwn } from "../names.ts";
 import { letterOf, reasonOf } from "./letter.ts";
 import type { Source, Target } from "./source.ts";
 
@@ -98,14 +98,10 @@ function outgoing(message: Incoming, { exchange, key }: Target, fields: Headers)
   };
 }
 
-/** Never the broker's own: RabbitMQ reads its notes on a message that is published again, and drops it as going in circles. */
+/** Never the broker's own. */
 function keeping(
   { headers: all = {} }: Incoming,
   keep: (name: string) => boolean,
 ): Record<string, HeaderValue> {
-  return Object.fromEntries(
-    Object.entries(all).filter(
-      ([name]) => !name.startsWith("x-") && name !== "CC" && name !== "BCC" && keep(name),
-    ),
-  );
+  return Object.fromEntries(Object.entries(all).filter(([name]) => !isBrokersOwn(name) && keep(name)));
 }

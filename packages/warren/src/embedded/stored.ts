@@ -1,4 +1,5 @@
 import type { Headers, Incoming, Outgoing } from "../message.ts";
+import { isBrokersOwn } from "../names.ts";
 import type { Queue } from "../transport.ts";
 
 /** A message in a queue, or in the hands of a consumer of that queue. */
@@ -97,13 +98,11 @@ export function died(
 export function withoutBrokersOwn(message: Outgoing): Outgoing {
   const { headers } = message;
   for (const name in headers) {
-    if (brokersOwn.test(name)) return { ...message, headers: ownHeaders(headers) };
+    if (isBrokersOwn(name)) return { ...message, headers: ownHeaders(headers) };
   }
   return message;
 }
 
 function ownHeaders(headers: Headers): Headers {
-  return Object.fromEntries(Object.entries(headers).filter(([name]) => !brokersOwn.test(name)));
+  return Object.fromEntries(Object.entries(headers).filter(([name]) => !isBrokersOwn(name)));
 }
-
-const brokersOwn = /^(?:x-(?:death|first-death-|last-death-|delivery-count|acquired-count)|B?CC$)/;

@@ -1,6 +1,7 @@
 import { isFault } from "../fault.ts";
 import type { Logger } from "../log.ts";
 import type { Headers, HeaderValue, Incoming } from "../message.ts";
+import { isBrokersOwn } from "../names.ts";
 import { type Clock, delay } from "../time.ts";
 import type { Topology, Transport } from "../transport.ts";
 
@@ -77,14 +78,7 @@ function hasCode(error: unknown, code: string): boolean {
   return isFault(error) && error.code === code;
 }
 
-/**
- * A message's headers without the broker's own (`x-death` and its kin): the broker reads those back on a message that
- * is published again, and drops it as going in circles.
- */
+/** A message's headers as they go on with it: without the broker's own. */
 export function carried(message: Incoming): Record<string, HeaderValue> {
-  return Object.fromEntries(
-    Object.entries(message.headers ?? {}).filter(
-      ([name]) => !name.startsWith("x-") && name !== "CC" && name !== "BCC",
-    ),
-  );
+  return Object.fromEntries(Object.entries(message.headers ?? {}).filter(([name]) => !isBrokersOwn(name)));
 }
