@@ -120,4 +120,31 @@ describe("an event in hand whenever the connection is lost", () => {
     await expect.poll(() => done).toEqual([1]);
     expect(await a.inspect(names.dead("reader"))).toMatchObject({ messages: 0 });
   });
+
+  it("takes no neighbours along, where it is what costs the connection each time: a handler that blocks is one", async () => {
+    const broker = embeddedBroker();
+    const transport = embedded({ broker });
+    const done = new Set<number>();
+    const blocking = service(contract("reader", {}), {
+      uses: { press },
+      methods: {},
+      on: {
+        "press.out": async ({ n }) => {
+          // After twice the heartbeat without an answer the broker closes the connection; nothing is acknowledged.
+          if (n === 50) broker.cut(transport);
+          await new Promise((resolve) => setImmediate(resolve));
+          done.add(n);
+        },
+      },
+    });
+    const reader = app({ transport, services: [blocking], log: silent });
+    onTestFinished(() => reader.stop({ drainMs: 0 }));
+    await reader.start();
+    await Promise.all(numbers(100).map((n) => reader.emit(press.events.out, { n })));
+    await expect.poll(() => transport.inspect(names.dead("reader"))).toMatchObject({ messages: 1 });
+    await expect.poll(() => done.size).toBe(100);
+    for (const queue of [names.events("reader"), names.quarantine("reader")])
+      await expect.poll(() => transport.inspect(queue)).toMatchObject({ messages: 0 });
+    expect(await transport.inspect(names.dead("reader"))).toMatchObject({ messages: 1 });
+  });
 });

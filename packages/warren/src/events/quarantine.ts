@@ -6,7 +6,7 @@ import { carried, type Move } from "../retry/move.ts";
 import { quarantineQueue } from "../retry/topology.ts";
 import type { Clock } from "../time.ts";
 import type { Disposition, Handle } from "../transport.ts";
-import { returns } from "./returns.ts";
+import { type Returns, returns } from "./returns.ts";
 
 export interface QuarantineOptions {
   readonly service: string;
@@ -35,11 +35,18 @@ export interface Quarantine {
 }
 
 /**
- * How often a message may come back undone, for no reason that is known here, before it is suspected of killing the process that works on it. All that
- * were in hand at the time come back as often as the guilty one, and a broker that counts only deliveries would give
- * up all of them.
+ * How often a message may come back undone, for no reason that is known here, before it is suspected of killing the
+ * process that works on it. All that were in hand at the time come back as often as the guilty one, and a broker that
+ * counts only deliveries would give up all of them.
  */
 export const suspectedAfter = 3;
+
+/**
+ * As often, it is suspected though each connection was lost and the process lived on: a handler that blocks for longer
+ * than the broker waits for a heartbeat costs the connection every time. Below the delivery limit of the queue, at which
+ * the broker would make dead letters of all that were in hand.
+ */
+const suspectedAnyway = 12;
 
 export function quarantine({ service, hear, move, bury, clock }: QuarantineOptions): Quarantine {
   const [amongOthers, inQuarantine] = [returns(), returns()];
@@ -72,18 +79,22 @@ export function quarantine({ service, hear, move, bury, clock }: QuarantineOptio
 
   function condemn(message: Incoming): Promise<Disposition> {
     const before = Number(message.headers?.[headers.suspected] ?? 0);
-    const text = `Came back ${before + message.returns} times, the last ${message.returns} of them alone in hand: whatever worked on it was gone each time. It may make the process crash, run out of memory or block.`;
+    const text = `Came back ${before + message.returns} times, the last ${message.returns} of them alone in hand: whatever worked on it, or its connection, was gone each time. It may make the process crash, run out of memory or block.`;
     const error = new Fault("UNKNOWN_OUTCOME", { returns: before + message.returns }, { message: text });
     return bury(message, { service, queue: names.events(service), reason: "crashed", error });
   }
 
   function sparing(message: Incoming): Disposition | Promise<Disposition> {
-    return amongOthers.unexplained(message) < suspectedAfter ? hear(message) : spare(message);
+    return isSuspect(message, amongOthers) ? spare(message) : hear(message);
   }
 
   function alone(message: Incoming): Disposition | Promise<Disposition> {
-    if (inQuarantine.unexplained(message) >= suspectedAfter) return condemn(message);
+    if (isSuspect(message, inQuarantine)) return condemn(message);
     return moving === 0 ? hear(message) : nothingMoves().then(() => hear(message));
+  }
+
+  function isSuspect(message: Incoming, known: Returns): boolean {
+    return message.returns >= suspectedAnyway || known.unexplained(message) >= suspectedAfter;
   }
 
   return {

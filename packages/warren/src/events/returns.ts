@@ -5,7 +5,7 @@ import type { Disposition, Handle } from "../transport.ts";
 export interface Returns {
   /** `handle`, with what is in hand being known. */
   attended(handle: Handle): Handle;
-  /** For `ConsumeOptions.lost`: the connection is gone, and this process lives. So nothing that it had in hand killed it. */
+  /** For `ConsumeOptions.lost`: the connection is gone, and this process lives. So nothing that it had in hand has killed it. */
   lost(): void;
   /** How often a message came back for a reason that is not known here. */
   unexplained(message: Incoming): number;
