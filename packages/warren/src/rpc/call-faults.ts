@@ -24,11 +24,12 @@ export function unavailable(plan: CallPlan, reason: string): Fault {
   return fault("UNAVAILABLE", plan, `Service "${plan.service}" is unavailable: ${reason}.`);
 }
 
+/** A broker says no more than that. In a cluster, a queue of requests lives on one node. */
+export const noQueue =
+  "the broker has no queue of it: it never started there, or the node that holds the queue is down";
+
 export function nobodyThere(call: Pending): Fault {
-  return unavailable(
-    call.plan,
-    call.to === undefined ? "nobody ever declared it" : `its instance "${call.to}" is gone`,
-  );
+  return unavailable(call.plan, call.to === undefined ? noQueue : `its instance "${call.to}" is gone`);
 }
 
 export function cancelled(plan: CallPlan, signal: AbortSignal): Fault {

@@ -190,7 +190,7 @@ export function caller(options: CallerOptions): Caller {
       (queue) => {
         if (!calls.has(call)) return;
         if (queue !== undefined && queue.consumers > 0) return send(call);
-        const reason = queue === undefined ? "nobody ever declared it" : "no instance of it is running";
+        const reason = queue === undefined ? faults.noQueue : "no instance of it is running";
         calls.fail(call, faults.unavailable(call.plan, reason));
       },
       (error) => calls.fail(call, error),
