@@ -88,7 +88,8 @@ export interface AmqpChannel {
       autoDelete?: boolean;
       arguments: Record<string, unknown>;
     },
-  ): Promise<void>;
+    // How many messages are ready in it.
+  ): Promise<number>;
   bind(queue: string, exchange: string, key: string): Promise<void>;
   check(queue: string): Promise<{ messageCount: number; consumerCount: number }>;
   /** Resolves when the broker has read all before it; rejects when the connection breaks meanwhile. */
@@ -307,7 +308,7 @@ function wrapChannel(
       await channel.assertExchange(name, type, { durable: true, ...options });
     },
     async queue(name, options) {
-      await channel.assertQueue(name, options);
+      return (await channel.assertQueue(name, options)).messageCount;
     },
     async bind(queue, exchange, key) {
       await channel.bindQueue(queue, exchange, key);

@@ -10,6 +10,8 @@ export interface QueueConsumer extends Consumer {
   readonly queue: string;
   readonly attached: boolean;
   attach: SteadyChannel["attach"];
+  /** To be told now and then how many messages are ready in the queue. Attaches anew when it gets none of them. */
+  look(ready: number): void;
 }
 
 export interface ConsumerHooks {
@@ -17,6 +19,9 @@ export interface ConsumerHooks {
   /** The queue may be gone: make it exist again. */
   redeclare(connection: AmqpConnection, queue: string): Promise<void>;
 }
+
+/** How often messages are seen to be ready, with none being delivered in between, before the consumer attaches anew. */
+const looksToRenew = 2;
 
 export function queueConsumer(
   settings: Settings,
@@ -28,6 +33,10 @@ export function queueConsumer(
   let running = 0;
   let stopping: Promise<void> | undefined;
   let idle: (() => void) | undefined;
+  /** On this channel. */
+  let delivered = 0;
+  let deliveredAtLook = 0;
+  let looksInVain = 0;
 
   const steady = steadyChannel(settings, {
     purpose: `consume ${queue}`,
@@ -40,6 +49,7 @@ export function queueConsumer(
         if (!stopping) lost?.();
       });
       const settle = settlement(channel);
+      delivered = deliveredAtLook = looksInVain = 0;
       await channel.consume(queue, false, (raw) => {
         if (raw) deliver(settle, raw);
         else if (!stopping) steady.renew("the broker ended the consumer, as when its queue is deleted");
@@ -52,6 +62,7 @@ export function queueConsumer(
     // Also while stopping, until the broker has read the cancel: what it sent before would go back as redelivered,
     // which for a call means that nobody dares to run it. In order, it goes back when the channel closes.
     if (inOrder && stopping) return;
+    delivered++;
     const tag = raw.fields.deliveryTag;
     let outcome: Disposition | Promise<Disposition>;
     try {
@@ -91,6 +102,20 @@ export function queueConsumer(
     if (running === 0) idle?.();
   }
 
+  /**
+   * RabbitMQ 3.10 may count deliveries as in hand that a partition swallowed on their way between two nodes. It sends
+   * nothing more then, for ever, until the channel is closed.
+   */
+  function look(ready: number): void {
+    const mayWait = inOrder && delivered === 0; // Another one may be the active one.
+    const inVain = ready > 0 && running === 0 && delivered === deliveredAtLook && !mayWait;
+    looksInVain = inVain ? looksInVain + 1 : 0;
+    deliveredAtLook = delivered;
+    if (looksInVain < looksToRenew || !steady.channel || stopping) return;
+    looksInVain = 0;
+    steady.renew(`${ready} messages are ready in ${queue}, and none of them comes`);
+  }
+
   async function stop(): Promise<void> {
     const { channel } = steady;
     steady.release();
@@ -123,6 +148,7 @@ export function queueConsumer(
     get attached() {
       return steady.channel !== undefined;
     },
+    look,
     attach: (connection, strict) => (stopping ? Promise.resolve() : steady.attach(connection, strict)),
     stop() {
       stopping ??= stop();

@@ -11,6 +11,8 @@ export function keptAsserted(
   { assertEveryMs, clock, random }: Settings,
   topology: DeclaredTopology,
   connection: () => AmqpConnection | undefined,
+  /** Told how many messages are ready in each queue. */
+  looked: (ready: ReadonlyMap<string, number>) => void,
 ): { /** From the first connection on. */ start(): void; stop(): void } {
   let timer: Timer | undefined;
   let stopped = false;
@@ -23,7 +25,7 @@ export function keptAsserted(
   async function round(): Promise<void> {
     const present = connection();
     // Never rejects: what is refused is logged there, and a lost connection declares all of it on the next one anyway.
-    if (present) await topology.assert(present);
+    if (present) looked(await topology.assert(present));
     plan();
   }
 

@@ -11,7 +11,7 @@ import { publisher } from "./publisher.ts";
 import { type ReplyAddress, replyAddress } from "./replies.ts";
 import { sender } from "./sender.ts";
 import { stateBoard } from "./state-board.ts";
-import { declaredTopology } from "./topology.ts";
+import { declaredTopology, isHomeDown } from "./topology.ts";
 
 /**
  * The transport to RabbitMQ 3.10 or later. Connects on first use and from then on by itself. Two connections: the
@@ -77,7 +77,14 @@ export function rabbitmq(options: string | RabbitmqOptions): Transport {
   const out = publisher(settings, nextId, { ...restoring, away: () => publishing.reason });
   const direct = sender(settings, nextId, restoring);
 
-  const asserting = keptAsserted(settings, topology, () => consuming.connection);
+  const asserting = keptAsserted(
+    settings,
+    topology,
+    () => consuming.connection,
+    (ready) => {
+      for (const consumer of consumers) consumer.look(ready.get(consumer.queue) ?? 0);
+    },
+  );
   settings.login?.onRenewed(
     // One after the other: where they have to connect anew, they are not away at the same time. Neither rejects.
     (credentials) => void publishing.renew(credentials).then(() => consuming.renew(credentials)),
@@ -157,7 +164,7 @@ export function rabbitmq(options: string | RabbitmqOptions): Transport {
         changed: () => board.update(),
         redeclare: topology.queueAgain,
       });
-      await onConnection((connection) => consumer.attach(connection, true));
+      await onConnection((connection) => attached(consumer, connection));
       consumers.add(consumer);
       catchUp(consumer);
       return {
@@ -192,6 +199,15 @@ export function rabbitmq(options: string | RabbitmqOptions): Transport {
     if (closing) return;
     consuming.start();
     publishing.start();
+  }
+
+  async function attached(consumer: QueueConsumer, connection: AmqpConnection): Promise<void> {
+    try {
+      await consumer.attach(connection, true);
+    } catch (error) {
+      if (!isHomeDown(error)) throw error;
+      void consumer.attach(connection, false);
+    }
   }
 
   /** The connection may have been replaced while the consumer was not on the list yet. */

@@ -76,6 +76,7 @@ export function steadyChannel(settings: Settings, hooks: SteadyHooks): SteadyCha
   /** Never rejects: an attempt that fails is logged and followed by another. */
   async function keepTrying(connection: AmqpConnection, wait: boolean): Promise<void> {
     let pause = wait;
+    let told: string | undefined;
     while (connection.open && connection === current && !channel) {
       if (pause) await delay(clock, backoffMs(settings, attempt++));
       pause = true;
@@ -83,8 +84,11 @@ export function steadyChannel(settings: Settings, hooks: SteadyHooks): SteadyCha
       try {
         await openOn(connection);
       } catch (error) {
-        if (connection.open)
-          log.warn({ purpose: hooks.purpose, err: error }, "cannot open a channel on RabbitMQ");
+        const { message } = error as Error;
+        // A reason that stays the same is told once: it may do so for as long as a node is down.
+        if (connection.open && message !== told)
+          log.warn({ purpose: hooks.purpose, err: error }, "cannot open a channel on RabbitMQ; trying again");
+        told = message;
       }
     }
   }

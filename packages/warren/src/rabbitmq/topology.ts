@@ -10,15 +10,18 @@ export interface DeclaredTopology {
   again(connection: AmqpConnection): Promise<void>;
   /** Whether this exchange was declared here. */
   declared(exchange: string): boolean;
-  /** Everything, on a channel that is kept for that; what somebody deleted comes back. Logs what is refused once. */
-  assert(connection: AmqpConnection): Promise<void>;
+  /**
+   * Everything, on a channel that is kept for that; what somebody deleted comes back. Logs what is refused once.
+   * @returns how many messages are ready in each queue
+   */
+  assert(connection: AmqpConnection): Promise<ReadonlyMap<string, number>>;
   /** One queue and what leads to it, after it was deleted under a consumer. */
   queueAgain(connection: AmqpConnection, queue: string): Promise<void>;
   /** Its consumer has stopped: a queue that lives no longer than that is not declared again. */
   consumerStopped(queue: string): void;
 }
 
-type Step = (channel: AmqpChannel) => Promise<void>;
+type Step = (channel: AmqpChannel) => Promise<unknown>;
 
 export function declaredTopology({ log }: Settings): DeclaredTopology {
   const exchanges = new Map<string, Exchange>();
@@ -28,18 +31,24 @@ export function declaredTopology({ log }: Settings): DeclaredTopology {
   /** Kept open between two times of `assert`. */
   let asserting: AmqpChannel | undefined;
   let toldRefusals = new Set<string>();
+  let ready = new Map<string, number>();
+
+  function counted(queue: Queue): Step {
+    return async (channel) => {
+      ready.set(queue.name, await queueStep(queue)(channel));
+    };
+  }
 
   /** Not what was forgotten meanwhile: a queue of a consumer that has stopped would stay for as long as the connection. */
   function all(): Step[] {
     const kept =
       <T>(of: Map<string, T>, step: (value: T) => Step) =>
       ([key, value]: [string, T]): Step =>
-      async (channel) => {
-        if (of.get(key) === value) await step(value)(channel);
-      };
+      async (channel) =>
+        of.get(key) === value ? step(value)(channel) : undefined;
     return [
       ...[...exchanges].map(kept(exchanges, exchangeStep)),
-      ...[...queues].map(kept(queues, queueStep)),
+      ...[...queues].map(kept(queues, counted)),
       ...[...bindings].map(kept(bindings, bindingStep)),
     ];
   }
@@ -63,17 +72,28 @@ export function declaredTopology({ log }: Settings): DeclaredTopology {
 
   return {
     async declare(connection, topology) {
-      const channel = await connection.channel();
+      let channel = await connection.channel();
+      const away = new Set<string>();
       for (const exchange of topology.exchanges ?? []) {
         await exchangeStep(exchange)(channel);
         exchanges.set(exchange.name, exchange);
       }
       for (const queue of topology.queues ?? []) {
-        await queueStep(queue)(channel);
+        try {
+          await queueStep(queue)(channel);
+        } catch (error) {
+          if (!isHomeDown(error)) throw error;
+          log.error(
+            { err: error },
+            `the node that holds "${queue.name}" is down; going on without it until it is back`,
+          );
+          away.add(queue.name);
+          channel = await connection.channel();
+        }
         queues.set(queue.name, queue);
       }
       for (const binding of topology.bindings ?? []) {
-        await bindingStep(binding)(channel);
+        if (!away.has(binding.queue)) await bindingStep(binding)(channel);
         bindings.set(JSON.stringify([binding.queue, binding.exchange, binding.key]), binding);
       }
       await channel.close();
@@ -84,13 +104,14 @@ export function declaredTopology({ log }: Settings): DeclaredTopology {
     declared: (exchange) => exchanges.has(exchange),
     async assert(connection) {
       const refusals = new Set<string>();
+      ready = new Map();
       for (const step of all()) {
-        if (!connection.open) return;
+        if (!connection.open) return ready;
         try {
           if (!asserting?.open || asserting.connection !== connection) asserting = await connection.channel();
           await step(asserting);
         } catch (error) {
-          if (!connection.open) return;
+          if (!connection.open) return ready;
           const { message } = error as Error;
           refusals.add(message);
           if (!toldRefusals.has(message))
@@ -101,6 +122,7 @@ export function declaredTopology({ log }: Settings): DeclaredTopology {
         }
       }
       toldRefusals = refusals;
+      return ready;
     },
     async queueAgain(connection, name) {
       const queue = queues.get(name);
@@ -122,7 +144,7 @@ function exchangeStep({ name, type, alternate }: Exchange): Step {
     channel.exchange(name, type, alternate).catch((error) => fail(`exchange "${name}"`, error));
 }
 
-function queueStep(queue: Queue): Step {
+function queueStep(queue: Queue): (channel: AmqpChannel) => Promise<number> {
   const options =
     queue.lifetime === "durable"
       ? { durable: true, exclusive: false, autoDelete: false, arguments: queueArguments(queue) }
@@ -158,6 +180,15 @@ function queueArguments(queue: Queue): Record<string, unknown> {
     args["x-overflow"] = "reject-publish";
   }
   return args;
+}
+
+/**
+ * In a cluster a classic queue lives on one node, and while that is down the queue can neither be used nor declared. It
+ * comes back with the node, so that an app has to start without it rather than not at all.
+ */
+export function isHomeDown(error: unknown): boolean {
+  const { code, message } = error as AmqpError;
+  return code === 404 && message.includes("is down or inaccessible");
 }
 
 /** `what` names the thing; the broker's own text says what differs. */
