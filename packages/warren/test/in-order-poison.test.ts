@@ -165,4 +165,23 @@ describe("reactions in order whose process dies, on embedded,", () => {
     await expect.poll(() => done).toContain("other 1");
     expect(await connect().inspect(dead)).toMatchObject({ messages: 0 });
   });
+
+  it("but only its connection, each time, is found out as well: one that blocks for longer than the heartbeat", async () => {
+    const { broker, connect, start, ledger, bank, dead } = world();
+    const on = connect();
+    const seen = journal();
+    await start(on, [
+      ledger(async (booking) => {
+        if (booking.n === 10) broker.cut(on);
+        await new Promise<void>((resolve) => setImmediate(resolve));
+        seen.effects.push(booking);
+      }),
+    ]);
+    const publisher = await start(connect());
+    await Promise.all(upTo(60).map((n) => publisher.emit(bank.events.paid, { key: keyOf(n), n })));
+    await expect.poll(() => seen.distinct, { timeout: 10_000 }).toBe(60);
+    for (const key of upTo(5).map(keyOf))
+      expect(seen.firsts(key)).toEqual(upTo(60).filter((n) => keyOf(n) === key));
+    await expect.poll(() => connect().inspect(dead)).toMatchObject({ messages: 1 });
+  });
 });

@@ -37,6 +37,13 @@ const longestRetryingMs = 15 * 60_000;
 /** As often as an event comes back before it is suspected, and again: see `quarantine`. */
 const condemnedAfter = 2 * suspectedAfter;
 
+/**
+ * As often, the first that comes with a connection is condemned though the process lived on: it costs the connection
+ * each time, as a handler does that blocks for longer than the broker waits for a heartbeat. Well below the delivery limit, at which
+ * the broker would make dead letters of all that are in hand with it.
+ */
+const condemnedAnyway = 24;
+
 /** Between two attempts to bury, each of which tries for minutes unless the transport is being closed. */
 const pauseMs = 1_000;
 
@@ -60,31 +67,34 @@ export function inOrder(options: InOrderOptions): InOrder {
   let current = epoch();
   let stopped = false;
   let arrivals: Promise<unknown> = Promise.resolve();
-  let first = true;
+  /** Nothing came yet: to this process, over this connection. */
+  let [firstOfProcess, firstOfConnection] = [true, true];
 
   function handle(message: Incoming): Promise<Disposition> {
     const { promise, resolve, reject } = Promise.withResolvers<Disposition>();
-    const [now, isFirst] = [current, first];
-    first = false;
+    const now = current;
+    const isCondemned =
+      (firstOfProcess && message.returns >= condemnedAfter) ||
+      (firstOfConnection && message.returns >= condemnedAnyway);
+    firstOfProcess = firstOfConnection = false;
     // One after the other, since a schema may be asynchronous, and the next must not reach its lane before.
-    arrivals = arrivals.then(() => admit(message, now, isFirst, resolve)).catch(reject);
+    arrivals = arrivals.then(() => admit(message, now, isCondemned, resolve)).catch(reject);
     return promise;
   }
 
   async function admit(
     message: Incoming,
     now: Epoch,
-    isFirst: boolean,
+    isCondemned: boolean,
     settle: (outcome: Disposition | Promise<Disposition>) => void,
   ): Promise<void> {
     if (now.over) return settle("requeue");
     if (message.returns < suspectedAfter) return settle((await begin(message, now)).outcome);
     await quiet();
     if (now.over) return settle("requeue");
-    const condemned = isFirst && message.returns >= condemnedAfter;
-    const { outcome } = condemned ? { outcome: condemn(message, now) } : await begin(message, now);
+    const { outcome } = isCondemned ? { outcome: condemn(message, now) } : await begin(message, now);
     settle(outcome);
-    if (condemned) await outcome;
+    if (isCondemned) await outcome;
     await quiet();
   }
 
@@ -160,7 +170,7 @@ export function inOrder(options: InOrderOptions): InOrder {
   }
 
   function condemn(message: Incoming, now: Epoch): Promise<Disposition> {
-    const text = `Came back ${message.returns} times, at last alone in hand and first of all: whatever worked on it was gone each time. It may make the process crash, run out of memory or block.`;
+    const text = `Came back ${message.returns} times, at last alone in hand and first of all: whatever worked on it, or its connection, was gone each time. It may make the process crash, run out of memory or block.`;
     const error = new Fault("UNKNOWN_OUTCOME", { returns: message.returns }, { message: text });
     return buried(now, () => bury(message, "crashed", error));
   }
@@ -189,6 +199,7 @@ export function inOrder(options: InOrderOptions): InOrder {
     handle,
     lost() {
       current.end();
+      firstOfConnection = true;
       if (!stopped) current = epoch();
     },
     stop() {
