@@ -68,7 +68,7 @@ it("lists letters and causes in lines that fit, shows one with all it has, and e
 
 it("replays and discards what is chosen, and refuses when nothing is", async () => {
   const queue = await w().queue("events");
-  await w().put({ id: "a", queue }, { id: "b", queue }, { id: "c", queue: "no.such.queue" });
+  await w().put({ id: "a", queue }, { id: "b", queue }, { id: "c", queue: `${w().service}.gone` });
   expect(await run("replay")).toMatchObject({
     code: 2,
     stderr: expect.stringContaining("--all"),
@@ -81,7 +81,7 @@ it("replays and discards what is chosen, and refuses when nothing is", async () 
   expect(await run("replay", "a", ...here())).toMatchObject({ code: 0 });
   const rest = await run("replay", ...here());
   expect(rest.code).toBe(1);
-  expect(rest.stderr).toContain(`c of ${w().service}: its queue no.such.queue does not exist any more`);
+  expect(rest.stderr).toContain(`c of ${w().service}: its queue ${w().service}.gone does not exist any more`);
   expect(await run("discard", "c", "typo", ...here())).toMatchObject({
     code: 1,
     stdout: "1 dead letter discarded.\n",

@@ -10,6 +10,7 @@ import {
   headers,
   names,
   type Outgoing,
+  type Queue,
   randomId,
   systemRandom,
   type Transport,
@@ -31,7 +32,7 @@ export interface DeadWorld {
   /** The texts of what lies in a queue, taken from it one after the other until it is empty. */
   drain(queue: string): Promise<string[]>;
   /** A queue as services have it, for letters to go back to. */
-  queue(suffix: string): Promise<string>;
+  queue(suffix: string, more?: Partial<Queue>): Promise<string>;
 }
 
 export interface Put {
@@ -94,9 +95,9 @@ async function make(
     async put(...letters) {
       await Promise.all(letters.map((letter) => transport.publish(outgoing(service, dead, ++count, letter))));
     },
-    async queue(suffix) {
+    async queue(suffix, more = {}) {
       const queue = `${service}.${suffix}`;
-      await transport.declare({ queues: [{ name: queue, type: "quorum", lifetime: "durable" }] });
+      await transport.declare({ queues: [{ name: queue, type: "quorum", lifetime: "durable", ...more }] });
       queues.push(queue);
       return queue;
     },

@@ -76,12 +76,17 @@ export function eventsOf(contract: AnyContract): readonly Event[] {
   return Object.values(contract.events as Record<string, Event>);
 }
 
+/** Whether a contract can have it: a part of queue names that is never too long and has no dots. */
+export function isServiceName(name: string): boolean {
+  return /^[a-z][a-z0-9-]{0,62}$/.test(name) && name !== "warren";
+}
+
 function checkServiceName(name: string): void {
-  if (!/^[a-z][a-z0-9-]{0,62}$/.test(name))
+  if (name === "warren") throw new TypeError(`Contract name "warren" is reserved for Warren's own queues.`);
+  if (!isServiceName(name))
     throw new TypeError(
       `Contract name "${name}": use lower-case letters, digits and "-", starting with a letter.`,
     );
-  if (name === "warren") throw new TypeError(`Contract name "warren" is reserved for Warren's own queues.`);
 }
 
 /** A client must not look like a promise, and no member may shadow what every object has. */

@@ -84,7 +84,7 @@ export function editAll(
   });
 }
 
-const nowhere = "nothing says which queue it came from";
+const nowhere = "nothing says which queue of its service it came from";
 
 async function decideAll(
   desk: Desk,

@@ -1,4 +1,5 @@
 import { json } from "../codec/json.ts";
+import { isServiceName } from "../contract/contract.ts";
 import { names } from "../names.ts";
 import { looksAllowed } from "../retry/topology.ts";
 import type { Clock } from "../time.ts";
@@ -61,8 +62,9 @@ export async function notedServices(transport: Transport, clock: Clock, waitMs: 
 
 function nameIn(body: Uint8Array): string | undefined {
   try {
+    // A name that no service can have would make a queue's name that the broker refuses, and looking would fail for all.
     const { service } = json.decode(body) as { service?: unknown };
-    return typeof service === "string" ? service : undefined;
+    return typeof service === "string" && isServiceName(service) ? service : undefined;
   } catch {
     // Somebody else's message; it names nothing.
     return undefined;

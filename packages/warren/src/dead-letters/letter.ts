@@ -53,11 +53,30 @@ export function letterBody({ body }: Pick<DeadLetter, "body">): LetterBody {
   } catch {
     return { base64: bytes.toString("base64") };
   }
+  if (isDeep(text)) return { text };
   try {
     return { json: JSON.parse(text) };
   } catch {
     return { text };
   }
+}
+
+/** Reading JSON takes any depth; writing it again would exhaust the stack. */
+const deepest = 500;
+
+function isDeep(text: string): boolean {
+  let depth = 0;
+  let quoted = false;
+  for (let at = 0; at < text.length; at++) {
+    const character = text[at];
+    if (character === "\\") at++;
+    else if (character === '"') quoted = !quoted;
+    else if (quoted) continue;
+    else if (character === "{" || character === "[") {
+      if (++depth > deepest) return true;
+    } else if (character === "}" || character === "]") depth--;
+  }
+  return false;
 }
 
 const strictText = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
@@ -85,7 +104,7 @@ export function letterOf(source: Source, message: Incoming): DeadLetter {
     contentType: message.contentType,
     body: message.body,
     headers: Object.fromEntries(
-      Object.entries(all).filter(([name]) => !told.has(name) && !name.startsWith("x-")),
+      Object.entries(all).filter(([name]) => !isTold(name, target !== undefined) && !name.startsWith("x-")),
     ),
   };
 }
@@ -106,6 +125,11 @@ const told: ReadonlySet<string> = new Set([
   headers.replayed,
   headers.conversation,
 ]);
+
+/** A note of a queue that the letter does not go back to is a header like any other. */
+function isTold(name: string, hasTarget: boolean): boolean {
+  return told.has(name) && (hasTarget || name !== headers.queue);
+}
 
 function idOf(source: Source, { messageId, type, key, body, headers: all = {} }: Incoming): string {
   if (messageId !== undefined && messageId !== "") return messageId;
@@ -130,7 +154,7 @@ function attemptsOf({ headers: all = {} }: Incoming): number | undefined {
 }
 
 function sentAt({ timestampSeconds }: Incoming): number | undefined {
-  return timestampSeconds === undefined ? undefined : timestampSeconds * 1000;
+  return timestampSeconds === undefined ? undefined : date(timestampSeconds * 1_000);
 }
 
 function text(value: HeaderValue | undefined): string | undefined {
@@ -142,6 +166,10 @@ function count(value: HeaderValue | undefined): number | undefined {
 }
 
 function time(value: HeaderValue | undefined): number | undefined {
-  const at = typeof value === "string" ? Date.parse(value) : Number.NaN;
-  return Number.isNaN(at) ? undefined : at;
+  return typeof value === "string" ? date(Date.parse(value)) : undefined;
+}
+
+/** Some senders count microseconds, and a date so far away cannot be told. */
+function date(at: number): number | undefined {
+  return Number.isNaN(new Date(at).getTime()) ? undefined : at;
 }

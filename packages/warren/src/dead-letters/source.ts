@@ -40,15 +40,19 @@ export function sourceOf(name: string): Source {
   return {
     name,
     queue,
-    target: failedQueue,
+    target: (message) => failedQueue(name, message),
     home: () => ({ exchange: "", key: queue }),
   };
 }
 
-/** By Warren's own note, else the broker's. */
-function failedQueue({ headers: all = {} }: Incoming): Target | undefined {
+/**
+ * By Warren's own note, else the broker's. A header is only what somebody wrote: where it names no queue of this
+ * service, it would have the operator send a stranger's message to somebody else.
+ */
+function failedQueue(service: string, { headers: all = {} }: Incoming): Target | undefined {
   const noted = all[headers.queue] ?? all["x-last-death-queue"] ?? all["x-first-death-queue"];
-  return typeof noted === "string" && noted !== "" ? queueTarget(noted) : undefined;
+  const own = typeof noted === "string" && noted.startsWith(`${service}.`) && noted !== names.dead(service);
+  return own ? queueTarget(noted) : undefined;
 }
 
 function queueTarget(key: string): Target {

@@ -24,3 +24,12 @@ export function asJson({ body, ...letter }: DeadLetter): object {
     body: letterBody({ body }),
   };
 }
+
+/** As JSON that a terminal can be shown: what it would obey, or what would turn the text around, is escaped. */
+export function jsonText(value: object, indent?: number): string {
+  return JSON.stringify(value, null, indent).replaceAll(/[^\P{Cc}\n]|\p{Cf}/gu, (character) =>
+    [...Array(character.length).keys()]
+      .map((at) => `\\u${character.charCodeAt(at).toString(16).padStart(4, "0")}`)
+      .join(""),
+  );
+}

@@ -1,6 +1,6 @@
 import type { DeadLetter, LetterGroup, Seen } from "../../index.ts";
 import { type FilterOptions, filterOf } from "./filter.ts";
-import { ago, asJson } from "./letter-text.ts";
+import { ago, asJson, jsonText } from "./letter-text.ts";
 import { inSession } from "./session.ts";
 import { cut, lineWidth, oneLine, table } from "./table.ts";
 
@@ -14,12 +14,12 @@ export function list(options: ListOptions): Promise<void> {
     const filter = filterOf(options);
     if (options.group === true) {
       const { groups, ...seen } = await letters.groups(filter, { signal });
-      if (options.json === true) for (const group of groups) console.log(JSON.stringify(group));
+      if (options.json === true) for (const group of groups) console.log(jsonText(group));
       else printGroups(groups, seen);
       return groups.length > 0;
     }
     const { letters: found, ...seen } = await letters.list(filter, { signal });
-    if (options.json === true) for (const letter of found) console.log(JSON.stringify(asJson(letter)));
+    if (options.json === true) for (const letter of found) console.log(jsonText(asJson(letter)));
     else printLetters(found, seen);
     return found.length > 0;
   });
