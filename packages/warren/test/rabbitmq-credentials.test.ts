@@ -1,6 +1,8 @@
 import { expect, inject, test, vi } from "vitest";
 import type { Logger } from "../src/log.ts";
 import type { Credentials } from "../src/rabbitmq/index.ts";
+import { loginSource } from "../src/rabbitmq/login.ts";
+import { virtualClock } from "../src/testing/index.ts";
 import { fakeAmqpServer } from "./fake-amqp-server.ts";
 import { durableQueue, message, proxied, transport } from "./rabbit.ts";
 
@@ -129,4 +131,15 @@ test("a provider that fails while it is asked for the next password is asked aga
   await vi.waitFor(() => expect(server.secrets).toEqual(["secret-3", "secret-3"]), 3_000);
   expect(all()).toContain("cannot renew ***");
   expect(all()).not.toContain("secret-");
+});
+
+test("credentials that are as good as expired when they come do not have the provider asked all the time", async () => {
+  const clock = virtualClock();
+  const asked = vi.fn(() => ({ username: "app", password: "p", expiresInMs: 1 }));
+  const source = loginSource(asked, clock, () => 0);
+  await source.current();
+  await clock.advance(10_000);
+  expect(asked.mock.calls.length).toBeGreaterThan(10);
+  expect(asked.mock.calls.length).toBeLessThan(110);
+  source.stop();
 });

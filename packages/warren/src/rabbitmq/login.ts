@@ -33,6 +33,8 @@ const answerWithinMs = 10_000;
 /** Asked again when this much of the time is over, a little earlier at random. */
 const renewedAt = 0.8;
 const jitter = 0.1;
+/** Credentials that are as good as expired when they come are no reason to ask all the time. */
+const leastApartMs = 100;
 const shortestPauseMs = 500;
 const longestPauseMs = 30_000;
 
@@ -79,7 +81,7 @@ export function loginSource(provider: CredentialsProvider, clock: Clock, random:
   /** Not before anybody asked: a transport that nobody uses keeps no timer. */
   function plan(waitMs: number): void {
     timer?.cancel();
-    if (!stopped) timer = clock.after(waitMs, () => void renew());
+    if (!stopped) timer = clock.after(Math.max(leastApartMs, waitMs), () => void renew());
   }
 
   async function renew(): Promise<void> {
