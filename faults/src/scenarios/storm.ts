@@ -25,7 +25,7 @@ import {
   rollWorkers,
 } from "./process-faults.ts";
 import { deadLetteringMs, type Load, type Scenario, settledMs } from "./scenario.ts";
-import { deleteTiers, limitQueue, removeBinding } from "./topology-faults.ts";
+import { limitQueue, removeBinding } from "./topology-faults.ts";
 
 const load: Partial<Load> = {
   heartbeatSeconds: 1,
@@ -56,7 +56,7 @@ export const stormScenarios: readonly Scenario[] = [
       ...processes,
       ...[restartNode, killNode, freezeNode, memoryAlarm, diskAlarm, restartVhost],
       ...[cutLines, cutInFrame, blackhole, refuseLines, closeConnections, crashChannels],
-      ...[limitQueue, removeBinding, deleteTiers, garbage, duplicates],
+      ...[limitQueue, removeBinding, garbage, duplicates],
     ],
     rhythm: { calmMs: settledMs, lastsMs: [200, 2_500], pauseMs: [300, 2_000] },
     seconds: 60,
