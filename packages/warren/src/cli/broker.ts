@@ -2,13 +2,14 @@ import { join, relative } from "node:path";
 import { Command, InvalidArgumentError } from "commander";
 import { brokerDown, brokerStatus, brokerUp, firstPort, type NodeStatus } from "../broker/index.ts";
 
+const dataDefault = join(".warren", "broker");
+
 /** `warren broker up|down|status`: a private RabbitMQ node or cluster for development and tests. */
 export function brokerCommand(): Command {
   const broker = new Command("broker").description(
     "run a private RabbitMQ node or cluster for development and tests",
   );
   const data = ["--data <folder>", "the folder that holds the broker's data and logs"] as const;
-  const dataDefault = join(".warren", "broker");
 
   broker
     .command("up")
@@ -37,7 +38,8 @@ It is for this machine only: it listens on 127.0.0.1, user "guest", password "gu
 A cluster is for trying out what the loss of a node does. Its URL names all nodes, with commas between them.
 
   eval "$(npx warren broker up --quiet)"     starts it and sets AMQP_URL in this shell
-  npx warren broker up --nodes 3             starts a cluster of three nodes`,
+  npx warren broker up --nodes 3 --data .warren/cluster
+                                             starts a cluster of three nodes, in a folder of its own`,
     )
     .action(up);
 
@@ -97,7 +99,7 @@ async function status(options: { data: string }): Promise<void> {
   const found = await brokerStatus(options.data);
   if (found.state !== "running") process.exitCode = 1;
   if (found.state === "stopped") {
-    console.log(`not running\n  data     ${found.dataDir}\nStart it with: npx warren broker up`);
+    console.log(`not running\n  data     ${found.dataDir}\nStart it with: ${upAgain(options.data)}`);
     return;
   }
   const isWhole = found.state === "running";
@@ -109,9 +111,14 @@ async function status(options: { data: string }): Promise<void> {
     `  process  ${found.process}`,
     `  data     ${found.dataDir}`,
     ...(found.nodes.length === 1 ? [] : found.nodes.map(describeNode)),
-    ...(isWhole ? [] : ["Start what is missing with: npx warren broker up"]),
+    ...(isWhole ? [] : [`Start what is missing with: ${upAgain(options.data)}`]),
   ];
   console.log(lines.join("\n"));
+}
+
+/** With the folder, where it is another than that of a command without options. */
+function upAgain(data: string): string {
+  return `npx warren broker up${data === dataDefault ? "" : ` --data ${data}`}`;
 }
 
 function describeNode({ index, state, pid, port }: NodeStatus): string {

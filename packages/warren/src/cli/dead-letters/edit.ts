@@ -61,24 +61,31 @@ async function inEditor(letter: DeadLetter): Promise<string | undefined> {
   const before = "json" in content ? JSON.stringify(content.json, null, 2) : content.text;
   // A folder that only this user can read: bodies are other people's data.
   const folder = await mkdtemp(join(tmpdir(), "warren-letter-"));
+  const file = join(folder, "json" in content ? "body.json" : "body.txt");
+  let isKept = false;
   try {
-    const file = join(folder, "json" in content ? "body.json" : "body.txt");
     await writeFile(file, `${before}\n`, { mode: 0o600 });
     await openEditor(file);
     const after = (await readFile(file, "utf8")).trimEnd();
     if (after === before.trimEnd()) return undefined;
+    if (!("json" in content)) return after;
+    isKept = true;
     // Laid out for reading in the editor only.
-    return "json" in content ? compact(after) : after;
+    const json = compact(after, file);
+    isKept = false;
+    return json;
   } finally {
-    await rm(folder, { recursive: true, force: true });
+    if (!isKept) await rm(folder, { recursive: true, force: true });
   }
 }
 
-function compact(json: string): string {
+function compact(json: string, file: string): string {
   try {
     return JSON.stringify(JSON.parse(json));
   } catch (error) {
-    throw new Error(`The new body is no JSON, and nothing was changed: ${(error as Error).message}`);
+    throw new Error(
+      `The new body is no JSON, and nothing was changed: ${(error as Error).message}\nWhat you wrote is in ${file}; mend it, and give it with --body-file.`,
+    );
   }
 }
 

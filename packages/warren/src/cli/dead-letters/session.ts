@@ -1,4 +1,6 @@
-import { type DeadLetters, deadLetters, fromEnv, type Transport } from "../../index.ts";
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { type DeadLetters, deadLetters, fromEnv, systemClock, type Transport } from "../../index.ts";
 
 /** What a command works with. */
 export interface Session {
@@ -18,6 +20,11 @@ export async function inSession(run: (session: Session) => Promise<boolean>): Pr
     throw new Error(
       "No broker is named. Set AMQP_URL, such as amqp://user:password@host:5672, or WARREN_DATA to the folder of an embedded broker.",
     );
+  // An embedded broker makes the journal that is not there, and has no letters: so a mistyped name would look fine.
+  if (!AMQP_URL && WARREN_DATA && !existsSync(join(WARREN_DATA.trim(), "broker.db")))
+    throw new Error(
+      `No embedded broker has its journal in ${WARREN_DATA}: there is no broker.db. Correct WARREN_DATA.`,
+    );
   const stop = new AbortController();
   const interrupt = (): void => {
     if (stop.signal.aborted) process.exit(130);
@@ -25,12 +32,20 @@ export async function inSession(run: (session: Session) => Promise<boolean>): Pr
   };
   process.on("SIGINT", interrupt).on("SIGTERM", interrupt);
   let transport: Transport | undefined;
+  // Trying takes half a minute where nothing answers, and silence says nothing.
+  const waiting = systemClock.after(2_000, () => {
+    if (transport === undefined || transport.state.publishing) return;
+    console.error(
+      `The broker does not answer yet; trying for 30 seconds (${transport.state.reason ?? "no answer"}) ...`,
+    );
+  });
   try {
     transport = await fromEnv();
     const found = await run({ letters: deadLetters(transport), signal: stop.signal });
     if (stop.signal.aborted) process.exitCode = 130;
     else if (!found) process.exitCode = 1;
   } finally {
+    waiting.cancel();
     await transport?.close({ drainMs: 2_000 });
     process.off("SIGINT", interrupt).off("SIGTERM", interrupt);
   }
