@@ -1,6 +1,6 @@
 import { open } from "node:fs/promises";
 import { type FilterOptions, filterOf } from "./filter.ts";
-import { asJson } from "./letter-text.ts";
+import { asJson, jsonText } from "./letter-text.ts";
 import { counted } from "./list.ts";
 import { inSession } from "./session.ts";
 
@@ -11,10 +11,10 @@ interface ExportOptions extends FilterOptions {
 export function exportLetters(options: ExportOptions): Promise<void> {
   return inSession(async ({ letters, signal }) => {
     const { letters: found, looked, total } = await letters.list(filterOf(options), { signal });
-    const lines = found.map((letter) => `${JSON.stringify(asJson(letter))}\n`);
+    const lines = found.map((letter) => `${jsonText(asJson(letter))}\n`);
     if (options.to === undefined) for (const line of lines) process.stdout.write(line);
     else {
-      const file = await open(options.to, "w", 0o600);
+      const file = await open(options.to, "wx", 0o600).catch(refused);
       try {
         for (const line of lines) await file.write(line);
       } finally {
@@ -29,4 +29,10 @@ export function exportLetters(options: ExportOptions): Promise<void> {
       );
     return found.length > 0;
   });
+}
+
+/** An earlier export may be all that is left of letters that were discarded since. */
+function refused(error: NodeJS.ErrnoException): never {
+  if (error.code !== "EEXIST") throw error;
+  throw new Error(`${error.path} is there already, and nothing was written. Give the name of a new file.`);
 }

@@ -1,5 +1,6 @@
 import { type Command, InvalidArgumentError } from "commander";
 import type { LetterFilter } from "../../index.ts";
+import { meanings } from "./show.ts";
 
 /** The options that choose letters, as commander hands them over. */
 export interface FilterOptions {
@@ -19,7 +20,7 @@ export function withFilter(command: Command): Command {
     .option(
       "--reason <reason>",
       "failed, invalid, undecodable, unknown, crashed, … (may be repeated)",
-      collect,
+      collectReason,
     )
     .option("--error <text>", "whose error contains this text")
     .option("--older-than <time>", "given up longer ago than 90s, 30m, 2h, 7d, 4w", parseTime)
@@ -67,4 +68,11 @@ export function parseTime(text: string): number {
 
 function collect(value: string, earlier: readonly string[] = []): string[] {
   return [...earlier, value];
+}
+
+/** A mistyped one would match nothing, which reads like good news. */
+function collectReason(value: string, earlier?: readonly string[]): string[] {
+  if (!Object.hasOwn(meanings, value))
+    throw new InvalidArgumentError(`The reasons are ${Object.keys(meanings).join(", ")}.`);
+  return collect(value, earlier);
 }

@@ -1,5 +1,5 @@
 import { type DeadLetter, letterBody } from "../../index.ts";
-import { ago, asJson, dateOf } from "./letter-text.ts";
+import { ago, asJson, dateOf, jsonText } from "./letter-text.ts";
 import { inSession } from "./session.ts";
 import { oneLine, printable } from "./table.ts";
 
@@ -11,15 +11,17 @@ interface ShowOptions {
 export function show(id: string, options: ShowOptions): Promise<void> {
   return inSession(async ({ letters, signal }) => {
     const found = await letters.show(id, { services: options.service, signal });
-    if (options.json === true)
-      for (const letter of found) console.log(JSON.stringify(asJson(letter), null, 2));
+    if (options.json === true) for (const letter of found) console.log(jsonText(asJson(letter), 2));
     else print(found, id);
     return found.length > 0;
   });
 }
 
 function print(found: readonly DeadLetter[], id: string): void {
-  if (found.length === 0) console.error(noSuch(id));
+  if (found.length === 0) {
+    console.error(noSuch(id));
+    return;
+  }
   if (found.length > 1) console.log(`${found.length} letters have this id.\n`);
   console.log(
     found
@@ -63,7 +65,8 @@ function described(letter: DeadLetter): string {
   return `${parts.filter((part) => part !== "").join("\n\n")}\n`;
 }
 
-const meanings: Readonly<Record<string, string>> = {
+/** The reasons that a letter can have, explained. */
+export const meanings: Readonly<Record<string, string>> = {
   failed: "failed: the last try failed, or another would be of no use",
   invalid: "invalid: not what the contract says",
   undecodable: "undecodable: its bytes are no JSON",
@@ -71,6 +74,7 @@ const meanings: Readonly<Record<string, string>> = {
   crashed: "crashed: its process was gone each time it was tried",
   rejected: "rejected: the broker was told to move it",
   expired: "expired: it waited too long",
+  maxlen: "maxlen: its queue was full",
   unrouted: "unrouted: its queue was deleted while it waited for a retry",
   unheard: "unheard: nobody subscribed to it",
 };
