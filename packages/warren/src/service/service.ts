@@ -66,7 +66,7 @@ export interface ServiceDefinition<C extends AnyContract, U extends Uses> {
   readonly use?: readonly Middleware[];
   /** How many messages one instance works on at once, calls and events each. From 1 to 2,000. @default 100 */
   readonly concurrency?: number;
-  /** What happens when a reaction fails. @default five tries over about a minute, then a dead letter */
+  /** What happens when a reaction fails. @default ten tries over some minutes, then a dead letter */
   readonly retry?: RetryPolicy;
 }
 
