@@ -3,9 +3,9 @@ import type { Incoming } from "../message.ts";
 import { headers, names } from "../names.ts";
 import type { Bury } from "../retry/bury.ts";
 import { carried, type Move } from "../retry/move.ts";
-import { quarantineQueue } from "../retry/topology.ts";
 import type { Clock } from "../time.ts";
 import type { Disposition, Handle } from "../transport.ts";
+import { quarantineQueue } from "./queues.ts";
 import { type Returns, returns } from "./returns.ts";
 
 export interface QuarantineOptions {

@@ -1,14 +1,7 @@
+import { eventQueue, orderedQueue, quarantineQueue } from "../events/queues.ts";
 import { names } from "../names.ts";
 import { tiersOf } from "../retry/policy.ts";
-import {
-  deadQueue,
-  deliverExchange,
-  eventQueue,
-  looksAllowed,
-  orderedQueue,
-  quarantineQueue,
-  tierTopology,
-} from "../retry/topology.ts";
+import { deadQueue, deliverExchange, looksAllowed, tierTopology } from "../retry/topology.ts";
 import type { Binding, Queue, Topology } from "../transport.ts";
 import { mergedTopology } from "./merged-topology.ts";
 import type { ReactionOptions, Service } from "./service.ts";
