@@ -189,6 +189,26 @@ describe.each(transports)("deciding dead letters, on %s", (transport) => {
     expect([...replayed, ...(await left())].map(Number)).toEqual([...Array(40).keys()]);
   });
 
+  it("puts back what it holds when the broker no longer says how many there are", async () => {
+    const { open, put, service, transport, connect, queue } = w();
+    const failed = await queue("events");
+    await put({ body: "1", queue: failed }, { body: "2", queue: failed }, { body: "3", queue: failed });
+    let silent = false;
+    const forgetful = new Proxy(transport, {
+      get(target, name) {
+        if (name === "inspect" && silent) return () => Promise.reject(new Error("no answer"));
+        const member: unknown = Reflect.get(target, name, target);
+        return typeof member === "function" ? member.bind(target) : member;
+      },
+    });
+    const onProgress = (): void => {
+      silent = true;
+    };
+    const replaying = open({}, forgetful).replay({ services: [service], limit: 1 }, { onProgress });
+    await expect(replaying).rejects.toThrow(/no answer/);
+    await expect.poll(() => connect().inspect(names.dead(service))).toMatchObject({ messages: 2 });
+  });
+
   it("leaves everything where it is when the connection is lost in the middle of a look", async () => {
     const queue = await w().queue("events");
     await w().put(...Array.from({ length: 100 }, (_, n) => ({ id: String(n), body: String(n), queue })));

@@ -74,10 +74,14 @@ export async function decide(desk: Desk, source: Source, options: DecideOptions)
         options.signal,
         pick,
       );
-      const before = await readyIn(transport, source);
-      const round = await decideHeld(desk, look, { ...options, limit: options.limit - done }, stayed);
-      returned += Math.min(round.done, Math.max(0, (await readyIn(transport, source)) - before));
-      await look.end();
+      let round: Round;
+      try {
+        const before = await readyIn(transport, source);
+        round = await decideHeld(desk, look, { ...options, limit: options.limit - done }, stayed);
+        returned += Math.min(round.done, Math.max(0, (await readyIn(transport, source)) - before));
+      } finally {
+        await look.end();
+      }
       if (look.lost) throw connectionLost(source.queue);
       done += round.done;
       left -= round.done;

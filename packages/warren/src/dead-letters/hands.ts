@@ -115,13 +115,21 @@ export function holding<T>(
     }
   }
 
-  async function ready(): Promise<QueueState> {
-    return (await transport.inspect(queue)) ?? { messages: 0, consumers: 0 };
+  /** `undefined` where the broker does not say. What is in hand goes back all the same, though perhaps not in its order. */
+  async function ready(): Promise<QueueState | undefined> {
+    try {
+      return (await transport.inspect(queue)) ?? { messages: 0, consumers: 0 };
+    } catch {
+      return undefined;
+    }
   }
 
   /** The broker answers before it has done all that follows; after so many questions something else is the matter. */
   async function until(met: (state: QueueState) => boolean): Promise<void> {
-    for (let questions = 100; questions > 0 && !lost && !met(await ready()); questions--);
+    for (let questions = 100; questions > 0 && !lost; questions--) {
+      const state = await ready();
+      if (state === undefined || met(state)) return;
+    }
   }
 
   async function release(): Promise<void> {
@@ -131,11 +139,11 @@ export function holding<T>(
       await until(({ consumers }) => consumers === 0);
     // One after the other, so that they stand in the queue as they stood there before.
     for (const hand of hands) {
-      const { messages } = await ready();
+      const before = await ready();
       const back = hand.settle.length - hand.taken;
       for (const settle of hand.settle) settle("requeue");
       await hand.stopped;
-      await until((state) => state.messages >= messages + back);
+      if (before !== undefined) await until(({ messages }) => messages >= before.messages + back);
     }
     unwatch();
   }
