@@ -227,3 +227,21 @@ test("consuming a queue that does not exist fails, and says which", async () => 
   expect(await own.inspect(queue)).toBeUndefined();
   expect(own.state.consuming).toBe(true);
 });
+
+test("more consumers than the broker gives channels are refused by name, and one that stops makes room", async () => {
+  const own = transport();
+  const queue = await durableQueue(own);
+  const more = (): ReturnType<typeof own.consume> => own.consume(queue, () => "ack", { prefetch: 1 });
+  const all = await Promise.allSettled(Array.from({ length: 2_060 }, more));
+  const refused = all.filter((one) => one.status === "rejected").map(({ reason }) => reason);
+  expect(refused.length).toBeGreaterThanOrEqual(2_060 - 2_047);
+  for (const fault of refused)
+    expect(fault).toMatchObject({
+      code: "OVERLOADED",
+      data: { limit: 2_047 },
+      message: expect.stringContaining("All 2047 channels"),
+    });
+  const attached = all.find((one) => one.status === "fulfilled");
+  await attached!.value.stop();
+  await (await more()).stop();
+}, 60_000);

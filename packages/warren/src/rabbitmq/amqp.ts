@@ -1,6 +1,7 @@
 import type { Socket } from "node:net";
 import type { ConnectionOptions } from "node:tls";
 import { type Channel, type ChannelModel, connect, credentials } from "amqplib";
+import { Fault } from "../fault.ts";
 import type { Outgoing } from "../message.ts";
 import type { Clock } from "../time.ts";
 import type { Credentials } from "./login.ts";
@@ -100,6 +101,7 @@ export interface AmqpChannel {
 interface Inside {
   readonly stream: Socket;
   readonly frameMax: number;
+  readonly channelMax: number;
   sentSinceLastCheck: boolean;
 }
 interface ChannelInside {
@@ -185,7 +187,9 @@ function wrapConnection(model: ChannelModel, endpoint: Endpoint, settings: Setti
       return stream.writableLength;
     },
     async channel() {
-      const channel = await model.createChannel();
+      const channel = await model.createChannel().catch((error: Error) => {
+        throw /No channels left/.test(error.message) ? allTaken(endpoint, inside.channelMax) : error;
+      });
       return wrapChannel(connection, channel, writer, settings.clock.soon);
     },
     async updateSecret(secret, waitMs) {
@@ -220,6 +224,11 @@ function wrapConnection(model: ChannelModel, endpoint: Endpoint, settings: Setti
     },
   };
   return connection;
+}
+
+function allTaken({ label }: Endpoint, limit: number): Fault {
+  const message = `All ${limit} channels of the connection to RabbitMQ at ${label} are taken, one for each queue that is consumed. Stop subscriptions, let several processes share the services, or raise channel_max at the broker.`;
+  return new Fault("OVERLOADED", { limit }, { message });
 }
 
 function wrapChannel(
