@@ -66,6 +66,7 @@ export async function consumeAs(options: InstanceOptions): Promise<readonly Cons
       ...options,
       service: name,
       hear: hear(names.events(name), group),
+      log: scope.log,
     });
     consuming.push(
       transport.consume(names.events(name), sparing.handle, { prefetch, lost: sparing.lost }),

@@ -115,9 +115,11 @@ describe("an event in hand whenever the connection is lost", () => {
   });
 
   it("is done from quarantine by one of two that cannot know of each other's connections", async () => {
-    const { emitter, a, done } = await flapping(7);
+    const { emitter, a, done, lines } = await flapping(7);
     await emitter.emit(press.events.out, { n: 1 });
     await expect.poll(() => done).toEqual([1]);
+    expect(lines).toContainEqual(expect.stringContaining("moves to reader.quarantine to run alone"));
+    expect(lines).toContainEqual(expect.stringContaining("though it ran alone"));
     expect(await a.inspect(names.dead("reader"))).toMatchObject({ messages: 0 });
   });
 

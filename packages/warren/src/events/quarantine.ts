@@ -1,4 +1,5 @@
 import { Fault } from "../fault.ts";
+import type { Logger } from "../log.ts";
 import type { Incoming } from "../message.ts";
 import { headers, names } from "../names.ts";
 import type { Bury } from "../retry/bury.ts";
@@ -15,6 +16,7 @@ export interface QuarantineOptions {
   readonly move: Move;
   readonly bury: Bury;
   readonly clock: Clock;
+  readonly log: Logger;
 }
 
 /** What a queue is to be consumed with. */
@@ -48,13 +50,21 @@ export const suspectedAfter = 3;
  */
 const suspectedAnyway = 12;
 
-export function quarantine({ service, hear, move, bury, clock }: QuarantineOptions): Quarantine {
+export function quarantine({ service, hear, move, bury, clock, log }: QuarantineOptions): Quarantine {
   const [amongOthers, inQuarantine] = [returns(), returns()];
   let moving = 0;
   const waiting: (() => void)[] = [];
 
+  function tell({ type, messageId, returns }: Incoming, text: string): void {
+    log.warn({ service, type, messageId, returns }, text);
+  }
+
   function spare(message: Incoming): Promise<Disposition> {
     moving++;
+    tell(
+      message,
+      `an event keeps coming back undone, and moves to ${names.quarantine(service)} to run alone`,
+    );
     const moved = move(message, {
       exchange: "",
       key: names.quarantine(service),
@@ -90,6 +100,9 @@ export function quarantine({ service, hear, move, bury, clock }: QuarantineOptio
 
   function alone(message: Incoming): Disposition | Promise<Disposition> {
     if (isSuspect(message, inQuarantine)) return condemn(message);
+    // Nothing else was in hand: where processes end one after the other, this line names the one that ends them.
+    if (message.returns > 0)
+      tell(message, "an event came back undone though it ran alone, and runs once more");
     return moving === 0 ? hear(message) : nothingMoves().then(() => hear(message));
   }
 

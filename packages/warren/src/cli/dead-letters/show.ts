@@ -79,9 +79,12 @@ export const meanings: Readonly<Record<string, string>> = {
   unheard: "unheard: nobody subscribed to it",
 };
 
-function tries({ attempts, replayed }: DeadLetter): string | undefined {
+function tries({ attempts, reason, replayed }: DeadLetter): string | undefined {
+  const uncounted = reason === "crashed" ? ", those not counted whose process was gone" : "";
   const times = replayed === 0 ? "" : `, replayed ${replayed === 1 ? "once" : `${replayed} times`} before`;
-  return attempts === undefined && replayed === 0 ? undefined : `${attempts ?? "not counted"}${times}`;
+  return attempts === undefined && replayed === 0
+    ? undefined
+    : `${attempts ?? "not counted"}${uncounted}${times}`;
 }
 
 function when(at: number | undefined): string | undefined {
