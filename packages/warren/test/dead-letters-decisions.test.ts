@@ -16,6 +16,7 @@ import { tcpProxy } from "../src/testing/tcp-proxy.ts";
 import { virtualClock } from "../src/testing/virtual-clock.ts";
 import { deadWorld } from "./dead-letters-world.ts";
 import { sink } from "./events-world.ts";
+import { deletedLater } from "./rabbit.ts";
 import { transports } from "./shape-world.ts";
 
 describe.each(transports)("deciding dead letters, on %s", (transport) => {
@@ -40,9 +41,13 @@ describe.each(transports)("deciding dead letters, on %s", (transport) => {
         },
       } as never,
     });
+    // The queue of the other one's dead letters is there already, so only this one starts for the first time.
+    const newcomer = `${name}-new`;
+    if (transport === "rabbitmq")
+      for (const each of [names.requests(newcomer), names.dead(newcomer)]) await deletedLater(each);
     const running = app({
       transport: w().connect(),
-      services: [failing as never],
+      services: [failing as never, service(contract(newcomer), { methods: {} })],
       log: silent,
       version: "7",
     });
@@ -52,7 +57,7 @@ describe.each(transports)("deciding dead letters, on %s", (transport) => {
     await running.emit(news.events.out, { n: 1 });
     await heard.until(1);
     await expect.poll(async () => (await w().letters.list(here())).matched, { timeout: 10_000 }).toBe(1);
-    expect(await w().letters.services()).toContain(name);
+    expect(await w().letters.services()).toContain(newcomer);
     const [letter] = (await w().letters.list(here())).letters;
     expect(letter).toMatchObject({ reason: "failed", attempts: 2, error: "Error: the mail server is away" });
 
