@@ -1,4 +1,5 @@
 import type { App } from "./application.ts";
+import { isFault } from "./fault.ts";
 import type { Timer } from "./time.ts";
 import { wholeNumber } from "./whole-number.ts";
 
@@ -20,7 +21,8 @@ const longWaitMs = 2 ** 31 - 1;
 
 /**
  * Keeps the process running until SIGTERM or Ctrl-C, then stops the app as `App.stop` promises and ends the process:
- * with code 0, or with 1 where stopping failed or took longer than `limitMs`. A second Ctrl-C ends it at once.
+ * with code 0, or with 1 where stopping failed or took longer than `limitMs`. What fails with STOPPED meanwhile, such as
+ * a `start` in its middle, does not count. A second Ctrl-C ends it at once.
  * Call it once; as the last line of a program, or before `start` where a signal shall end the waiting for a broker too.
  * Never resolves.
  * @throws TypeError for a `limitMs` that is none
@@ -44,6 +46,7 @@ export function runUntilSignal(app: App, options: RunOptions = {}): Promise<neve
     since = clock.now();
     waiting.cancel();
     log.info({ signal }, "stopping");
+    process.on("uncaughtException", leftOver);
     clock.after(limitMs, () => {
       log.error({ signal, limitMs }, "stopping took too long; the process ends all the same");
       process.exit(1);
@@ -57,6 +60,13 @@ export function runUntilSignal(app: App, options: RunOptions = {}): Promise<neve
       log.error({ err: error }, "stopping failed");
       process.exit(1);
     }
+  }
+
+  /** What the program still waited for, such as its `start`, fails since the app stops. That is how it should end. */
+  function leftOver(error: unknown): void {
+    if (isFault(error) && error.code === "STOPPED") return;
+    log.error({ err: error }, "an error that nobody caught while the app was stopping");
+    process.exit(1);
   }
 
   wait();

@@ -2,11 +2,15 @@ import { spawn } from "node:child_process";
 import { createInterface } from "node:readline";
 import { expect, it } from "vitest";
 
-const program = new URL("./fixtures/long-lived.ts", import.meta.url).pathname;
+const program = (name: string): string => new URL(`./fixtures/${name}.ts`, import.meta.url).pathname;
 
 /** Runs the program, sends the signal when it is ready, and tells what it said and how it ended. */
-async function run(how: string, signal: NodeJS.Signals): Promise<{ said: string[]; code: number | null }> {
-  const child = spawn(process.execPath, [program, how], { stdio: ["ignore", "pipe", "inherit"] });
+async function run(
+  how: string,
+  signal: NodeJS.Signals,
+  name = "long-lived",
+): Promise<{ said: string[]; code: number | null }> {
+  const child = spawn(process.execPath, [program(name), how], { stdio: ["ignore", "pipe", "inherit"] });
   const said: string[] = [];
   createInterface({ input: child.stdout }).on("line", (line) => {
     said.push(line);
@@ -31,4 +35,11 @@ it("finishes what runs before it ends", async () => {
 
 it.each(["stuck", "broken"])("ends with code 1 where what comes first is %s", async (how) => {
   expect(await run(how, "SIGTERM")).toEqual({ said: ["ready", "first"], code: 1 });
+});
+
+it("ends with code 0 in the middle of a start, which fails for no other reason", async () => {
+  expect(await run("", "SIGTERM", "starting")).toEqual({
+    said: ["ready", "last, the app is stopped"],
+    code: 0,
+  });
 });
