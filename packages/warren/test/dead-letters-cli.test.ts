@@ -150,3 +150,17 @@ it("says what is missing, and never a password", async () => {
     stderr: expect.stringContaining('"no-such-service" never started'),
   });
 });
+
+it("ends in peace when nobody reads its output to the end", async () => {
+  await w().put(...Array.from({ length: 100 }, () => ({ error: "x".repeat(5_000) })));
+  const running = begin(["export", ...here()]);
+  running.stdout!.once("data", () => running.stdout!.destroy());
+  const [stderr, code] = await Promise.all([
+    text(running.stderr!),
+    new Promise<number | null>((resolve) => running.once("close", resolve)),
+  ]);
+  expect({ stderr: stderr.replace("100 dead letters written.\n", ""), code }).toEqual({
+    stderr: "",
+    code: 0,
+  });
+});

@@ -30,6 +30,13 @@ describe.each(transports)("a hostile dead letter, on %s", (transport) => {
     ]);
   });
 
+  it("counts with its headers towards what is held in memory", async () => {
+    await w().put(...Array.from({ length: 30 }, () => ({ more: { big: "x".repeat(10_000) } })));
+    const seen = await w().open({ maxBytes: 100_000 }).list(here());
+    expect(seen.total).toBe(30);
+    expect(seen.looked).toBeLessThan(20);
+  });
+
   it("is not sent to a queue of another service, nor to the dead letters, whatever its headers say", async () => {
     const other = `other-${w().service}.requests`;
     const strange = [other, names.dead(w().service), "amq.rabbitmq.reply-to", "", "x".repeat(300)];

@@ -26,6 +26,12 @@ Examples:
   npx warren dead-letters --help            how to look at it, mend it and replay it`,
   );
 
+// Who reads the output, such as "head", may have seen enough.
+process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+  if (error.code !== "EPIPE") throw error;
+  process.exit();
+});
+
 try {
   await program.parseAsync();
 } catch (error) {

@@ -8,8 +8,15 @@ export interface Picked<T> {
   take(): void;
 }
 
-/** What a letter costs beside its body. */
+/** What a letter costs beside its body and headers. */
 const overheadBytes = 1_024;
+
+/** About what a letter takes in memory. Headers count: some senders put more there than into the body. */
+export function heldBytes({ body, headers = {} }: Incoming): number {
+  let bytes = overheadBytes + body.byteLength;
+  for (const value of Object.values(headers)) if (typeof value === "string") bytes += value.length;
+  return bytes;
+}
 /** Letters that were counted but do not come: somebody else has them, or they expired. */
 const patienceMs = 1_000;
 const maxPatience = 5;
@@ -67,7 +74,7 @@ export function holding<T>(
     const { promise, resolve } = Promise.withResolvers<Disposition>();
     hand.settle.push(resolve);
     held++;
-    const size = message.body.byteLength + overheadBytes;
+    const size = heldBytes(message);
     largestBytes = Math.max(largestBytes, size);
     try {
       const value = pick(message);

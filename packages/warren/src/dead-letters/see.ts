@@ -1,5 +1,6 @@
 import type { Desk } from "./decide.ts";
 import { type LetterFilter, matcher } from "./filter.ts";
+import { heldBytes } from "./hands.ts";
 import { type DeadLetter, letterOf } from "./letter.ts";
 import { alone } from "./lock.ts";
 import { lookThrough } from "./look.ts";
@@ -40,7 +41,7 @@ export async function see(
           const letter = letterOf(source, message);
           if (!matches(letter)) return undefined;
           seen.matched++;
-          return keep(letter) ? message.body.byteLength : undefined;
+          return keep(letter) ? heldBytes(message) : undefined;
         },
       );
       // What is kept of one service leaves less room for the next.

@@ -1,4 +1,5 @@
 import { open } from "node:fs/promises";
+import type { DeadLetter } from "../../index.ts";
 import { type FilterOptions, filterOf } from "./filter.ts";
 import { asJson, jsonText } from "./letter-text.ts";
 import { counted } from "./list.ts";
@@ -11,12 +12,12 @@ interface ExportOptions extends FilterOptions {
 export function exportLetters(options: ExportOptions): Promise<void> {
   return inSession(async ({ letters, signal }) => {
     const { letters: found, looked, total } = await letters.list(filterOf(options), { signal });
-    const lines = found.map((letter) => `${jsonText(asJson(letter))}\n`);
-    if (options.to === undefined) for (const line of lines) process.stdout.write(line);
+    const line = (letter: DeadLetter): string => `${jsonText(asJson(letter))}\n`;
+    if (options.to === undefined) for (const letter of found) process.stdout.write(line(letter));
     else {
       const file = await open(options.to, "wx", 0o600).catch(refused);
       try {
-        for (const line of lines) await file.write(line);
+        for (const letter of found) await file.write(line(letter));
       } finally {
         await file.close();
       }
