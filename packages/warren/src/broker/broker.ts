@@ -116,6 +116,6 @@ function nodeCount(dataDir: string, wanted: number | undefined): number {
   if (there === 0 || there === wanted) return wanted;
   const named = there === 1 ? "one node" : `${there} nodes`;
   throw new Error(
-    `${dataDir} holds a broker of ${named}, not of ${wanted}. Use another folder (--data), or delete this broker and its data first: npx warren broker down --discard`,
+    `${dataDir} holds a broker of ${named}, not of ${wanted}. Use another folder (--data), or delete this broker and its data first: npx warren broker down --discard --data "${dataDir}"`,
   );
 }
