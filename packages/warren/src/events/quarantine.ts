@@ -56,7 +56,7 @@ export function quarantine({ service, hear, move, bury, clock, log }: Quarantine
   const waiting: (() => void)[] = [];
 
   function tell({ type, messageId, returns }: Incoming, text: string): void {
-    log.warn({ service, type, messageId, returns }, text);
+    log.warn({ type, messageId, returns }, text);
   }
 
   function spare(message: Incoming): Promise<Disposition> {

@@ -62,8 +62,11 @@ export function declaredTopology({ log }: Settings): DeclaredTopology {
         channel = channel?.open ? channel : await connection.channel();
         await step(channel);
       } catch (error) {
-        if (connection.open)
-          log.error({ err: error }, "RabbitMQ refused to declare again what was declared before");
+        const { message } = error as Error;
+        // A consumer asks again and again for as long as a node is down. What is told here, `assert` does not tell again.
+        if (!connection.open || toldRefusals.has(message)) continue;
+        toldRefusals.add(message);
+        log.error({ err: error }, "RabbitMQ refused to declare again what was declared before");
       }
     }
     // It was lost with the connection, which the next one makes up for.
@@ -194,8 +197,9 @@ export function isHomeDown(error: unknown): boolean {
 /** `what` names the thing; the broker's own text says what differs. */
 function fail(what: string, error: AmqpError): never {
   const { code, message: text } = error;
-  const advice =
-    code === 406
+  const advice = isHomeDown(error)
+    ? `is on a node of RabbitMQ that is down: ${text}. It comes back with that node.`
+    : code === 406
       ? `exists on RabbitMQ with other settings: ${text}. Delete it there once it is empty, or declare it as it is.`
       : code === 404
         ? `needs something that does not exist on RabbitMQ: ${text}. Declare that first.`
