@@ -47,7 +47,7 @@ describe.each(transports)("deciding dead letters, on %s", (transport) => {
       for (const each of [names.requests(newcomer), names.dead(newcomer)]) await deletedLater(each);
     const running = app({
       transport: w().connect(),
-      services: [failing as never, service(contract(newcomer), { methods: {} })],
+      services: [failing as never, service(contract(newcomer, {}), { methods: {} })],
       log: silent,
       version: "7",
     });
