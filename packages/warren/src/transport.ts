@@ -151,7 +151,7 @@ export interface Queue {
    * dead letter. Without one, a message that kills its consumers does so for ever.
    */
   readonly deliveryLimit?: number;
-  /** How many bytes its ready messages may have; beyond, the oldest are dropped. */
+  /** How many bytes its ready messages may have; beyond, the oldest are dropped. Not for a queue with `deadLetter`. */
   readonly maxBytes?: number;
   /** Only one of its consumers gets messages; when that one is gone, another does. What keeps an order over all instances. */
   readonly singleActive?: boolean;

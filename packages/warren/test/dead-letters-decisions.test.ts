@@ -184,7 +184,7 @@ describe.each(transports)("deciding dead letters, on %s", (transport) => {
     await w().put(...Array.from({ length: 40 }, (_, n) => ({ id: String(n), body: String(n), queue })));
     const stop = new AbortController();
     const { done } = await w().letters.replay(here(), {
-      ratePerSecond: 2_000,
+      perSecond: 2_000,
       signal: stop.signal,
       onProgress: ({ done }) => done === 5 && stop.abort(),
     });
@@ -221,7 +221,7 @@ describe.each(transports)("deciding dead letters, on %s", (transport) => {
     const replaying = w()
       .open({}, on)
       .replay(here(), {
-        ratePerSecond: 1_000,
+        perSecond: 1_000,
         onProgress: ({ done }) => done === 10 && cut(),
       });
     await expect(replaying).rejects.toMatchObject({ code: "UNAVAILABLE" });
@@ -257,7 +257,7 @@ describe("a slow replay", () => {
     const begin = clock.now();
     const replaying = w().letters.replay(
       { services: [w().service] },
-      { ratePerSecond: 2, onProgress: () => at.push(clock.now() - begin) },
+      { perSecond: 2, onProgress: () => at.push(clock.now() - begin) },
     );
     await clock.advance(10_000);
     expect(await replaying).toMatchObject({ done: 11 });
@@ -269,7 +269,7 @@ describe("a slow replay", () => {
     await w().put(...Array.from({ length: 20 }, () => ({ queue })), { type: "other" });
     const replaying = w().letters.replay(
       { services: [w().service], types: [`${w().service}.sold`] },
-      { ratePerSecond: 0.02 },
+      { perSecond: 0.02 },
     );
     await clock.advance(1_500_000);
     expect(await replaying).toMatchObject({ done: 20, stayed: [] });
@@ -283,8 +283,8 @@ describe("a slow replay", () => {
   });
 
   it("refuses a rate that is none", async () => {
-    await expect(w().letters.replay({ services: [w().service] }, { ratePerSecond: 0 })).rejects.toThrow(
-      /ratePerSecond/,
+    await expect(w().letters.replay({ services: [w().service] }, { perSecond: 0 })).rejects.toThrow(
+      /perSecond/,
     );
   });
 });

@@ -28,7 +28,7 @@ export interface DecideOptions {
   readonly matches: (letter: DeadLetter) => boolean;
   /** How many letters at the most. */
   readonly limit: number;
-  readonly ratePerSecond: number | undefined;
+  readonly perSecond: number | undefined;
   readonly signal: AbortSignal | undefined;
   /** Does what was decided, and resolves when the letter may leave its queue. A fault leaves the letter where it is. */
   readonly act: (item: Item) => Promise<void>;
@@ -108,7 +108,7 @@ interface Round {
 async function decideHeld(
   { clock }: Desk,
   look: Look<Item>,
-  { limit, ratePerSecond, signal, act, tell }: DecideOptions,
+  { limit, perSecond, signal, act, tell }: DecideOptions,
   stayed: Set<string>,
 ): Promise<Round> {
   const underway = new Set<Promise<void>>();
@@ -139,7 +139,7 @@ async function decideHeld(
   let cut = false;
   for (const item of look.picked) {
     if (started === limit || over()) break;
-    const due = ratePerSecond === undefined ? 0 : begin + (started * 1_000) / ratePerSecond;
+    const due = perSecond === undefined ? 0 : begin + (started * 1_000) / perSecond;
     if (due > clock.now()) await delay(clock, due - clock.now(), signal);
     while (underway.size >= maxUnderway) await Promise.race(underway);
     cut = clock.now() - begin > maxHoldMs;

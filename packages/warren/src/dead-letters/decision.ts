@@ -20,7 +20,7 @@ export interface DecisionOptions {
 
 export interface ReplayOptions extends DecisionOptions {
   /** At most so many a second. @default as fast as the broker takes them */
-  readonly ratePerSecond?: number | undefined;
+  readonly perSecond?: number | undefined;
 }
 
 /** What was decided, or what would be. */
@@ -34,7 +34,7 @@ export interface Decision {
   readonly queues: readonly { readonly queue: string; readonly count: number }[];
   /** Events that nobody subscribes to still: they were sent, and are in `warren.unheard` again. As far as its length tells. */
   readonly unheardAgain: number;
-  /** Letters that were not looked at, since there were too many at once. Decide again. */
+  /** Letters that were not looked at, since there were too many at once. Decide again; where that does nothing, with a larger `maxLetters`. */
   readonly unseen: number;
 }
 
@@ -50,9 +50,9 @@ export function replayAll(
   filter: LetterFilter,
   options: ReplayOptions,
 ): Promise<Decision> {
-  const { ratePerSecond } = options;
-  if (ratePerSecond !== undefined && !(ratePerSecond > 0))
-    throw new TypeError(`replay: \`ratePerSecond\` is ${ratePerSecond}; use a number above 0.`);
+  const { perSecond } = options;
+  if (perSecond !== undefined && !(perSecond > 0))
+    throw new TypeError(`replay: \`perSecond\` is ${perSecond}; use a number above 0.`);
   if (options.dryRun === true) return rehearse(desk, sources, filter, options.signal);
   return decideAll(desk, sources, filter, options, "replayed", async (source, { message }) => {
     const target = source.target(message);
@@ -103,7 +103,7 @@ async function decideAll(
       const result = await decide(desk, source, {
         matches,
         limit: limit - tally.done,
-        ratePerSecond: options.ratePerSecond,
+        perSecond: options.perSecond,
         signal: options.signal,
         act: (item) => act(source, item),
         tell: (letter, failure) => {

@@ -11,8 +11,9 @@ export interface RetryAfterOptions {
 
 /**
  * An error to be thrown by a handler that knows when it is worth trying again: another system said so, or a working
- * day begins. A reaction is tried again no sooner than that, as long as its policy has attempts left; the caller of a
- * method gets it as UNAVAILABLE, and an HTTP client as the header `Retry-After`.
+ * day begins. A reaction is tried again no sooner than that, as long as its policy has attempts left; a long wait is
+ * rounded up to 5 or 15 minutes, 1, 6 or 24 hours. The caller of a method gets it as UNAVAILABLE, and an HTTP client
+ * as the header `Retry-After`.
  * @param delayMs milliseconds from now, above 0 and at most a day
  * @throws RangeError for another delay
  */

@@ -14,7 +14,7 @@ interface DecideOptions extends FilterOptions {
 export function replay(ids: readonly string[], options: DecideOptions, command: Command): Promise<void> {
   const { rate } = options;
   return decided(ids, options, command, ["replayed", "Would replay"], (letters, filter, how) =>
-    letters.replay(filter, { ...how, ratePerSecond: rate }),
+    letters.replay(filter, { ...how, perSecond: rate }),
   );
 }
 
