@@ -9,6 +9,7 @@ export interface Expiring {
 }
 
 interface Bucket {
+  /** By the steady clock. */
   readonly at: number;
   readonly items: Set<Expiring>;
 }
@@ -22,20 +23,25 @@ export interface Deadlines<T extends Expiring> {
 /** Deadlines in the same 10 ms share a bucket, and all buckets share one timer: a timer per call would cost more than the call. */
 const granularityMs = 10;
 
-/** Calls `expire` for each item within 10 ms after its deadline. Adding and removing take constant time. */
+/**
+ * Calls `expire` for each item within 10 ms after its deadline, as far away as that was when it was added: when the
+ * machine's time is set back by an hour, nothing waits for an hour. Adding and removing take constant time.
+ */
 export function deadlines<T extends Expiring>(clock: Clock, expire: (item: T) => void): Deadlines<T> {
   const buckets = new Map<number, Bucket>();
   let timer: Timer | undefined;
   let armedFor = Number.POSITIVE_INFINITY;
 
+  const steady = (): number => clock.steady?.() ?? clock.now();
+
   function arm(at: number): void {
     timer?.cancel();
     armedFor = at;
-    timer = clock.after(Math.max(0, at - clock.now()), fire);
+    timer = clock.after(Math.max(0, at - steady()), fire);
   }
 
   function fire(): void {
-    const now = clock.now();
+    const now = steady();
     timer = undefined;
     armedFor = Number.POSITIVE_INFINITY;
     let earliest = Number.POSITIVE_INFINITY;
@@ -56,7 +62,7 @@ export function deadlines<T extends Expiring>(clock: Clock, expire: (item: T) =>
 
   return {
     add(item) {
-      const at = Math.ceil(item.deadline / granularityMs) * granularityMs;
+      const at = Math.ceil((steady() + (item.deadline - clock.now())) / granularityMs) * granularityMs;
       const bucket = buckets.get(at) ?? { at, items: new Set() };
       if (bucket.items.size === 0) buckets.set(at, bucket);
       bucket.items.add(item);

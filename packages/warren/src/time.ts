@@ -5,6 +5,11 @@
 export interface Clock {
   /** Milliseconds since the Unix epoch. */
   now(): number;
+  /**
+   * Milliseconds since some moment, as timers count them: it does not jump when somebody sets the machine's time.
+   * @default `now`
+   */
+  steady?(): number;
   /** Runs once after `delayMs` milliseconds. */
   after(delayMs: number, run: () => void): Timer;
   /** Runs after the work at hand, before any timer: what `setImmediate` does. */
@@ -19,6 +24,7 @@ export interface Timer {
 /** The machine's own time. */
 export const systemClock: Clock = {
   now: () => Date.now(),
+  steady: () => performance.now(),
   after(delayMs, run) {
     const timeout = setTimeout(run, Math.min(delayMs, longestTimeoutMs));
     return { cancel: () => clearTimeout(timeout) };
