@@ -51,6 +51,8 @@ export function app(options: AppOptions): App {
       await attach();
     } catch (error) {
       if (phase === "starting") phase = "failed";
+      // Not awaited: whoever waits to hear that it failed need not wait for handlers as well. `stop` does.
+      for (const consumer of consumers) void consumer.stop();
       throw error;
     }
     // A stop that came meanwhile has the last word.
@@ -69,10 +71,11 @@ export function app(options: AppOptions): App {
     );
     await transport.declare(topologyOf(parts.services, parts.instance));
     await calls.start();
-    const attached = await Promise.all(
-      parts.services.map((service) => consumeAs({ ...parts, ...parts.scopeOf(service) })),
-    );
-    consumers.push(...attached.flat());
+    const attaching = parts.services.flatMap((service) => consumeAs({ ...parts, ...parts.scopeOf(service) }));
+    const outcomes = await Promise.allSettled(attaching);
+    // Also where one of them failed: the others work already.
+    for (const outcome of outcomes) if (outcome.status === "fulfilled") consumers.push(outcome.value);
+    await Promise.all(attaching);
   }
 
   async function stop(drainMs: number): Promise<void> {

@@ -47,8 +47,8 @@ export interface InstanceOptions {
   readonly maxBytes: number;
 }
 
-/** Attaches one instance of a service to its queues, which must have been declared. Resolves when messages arrive. */
-export async function consumeAs(options: InstanceOptions): Promise<readonly Consumer[]> {
+/** Attaches one instance of a service to its queues, which must have been declared. Each resolves when its messages arrive. */
+export function consumeAs(options: InstanceOptions): readonly Promise<Consumer>[] {
   const { service, scope, transport } = options;
   const name = service.contract.name;
   const prefetch = service.definition.concurrency ?? defaultConcurrency;
@@ -79,7 +79,7 @@ export async function consumeAs(options: InstanceOptions): Promise<readonly Cons
     const queue = names.instanceEvents(name, scope.instance);
     consuming.push(transport.consume(queue, hear(queue, everyInstance), { prefetch }));
   }
-  return Promise.all(consuming);
+  return consuming;
 }
 
 async function consumeInOrder(
