@@ -1,5 +1,6 @@
 import secureJsonParse from "secure-json-parse";
 import type { Codec } from "./codec.ts";
+import { isTooDeep, maxDepth } from "./depth.ts";
 
 const nothing = Buffer.alloc(0);
 
@@ -12,6 +13,7 @@ export const json: Codec = {
   },
   decode(bytes) {
     if (bytes.length === 0) return undefined;
+    if (isTooDeep(bytes)) throw new Error(`it is nested more deeply than ${maxDepth} levels`);
     const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("utf8");
     // Refuses keys that could change an object's prototype, which JSON.parse lets through.
     return secureJsonParse.parse(text);

@@ -5,6 +5,7 @@ import type { AmqpChannel, AmqpError } from "./amqp.ts";
 import { backoffMs } from "./backoff.ts";
 import { stopped } from "./link.ts";
 import type { Settings } from "./options.ts";
+import { refusingChannel } from "./refusing-channel.ts";
 import { room } from "./room.ts";
 import { checkSize, exchangeInError, type RestoreHooks } from "./sender.ts";
 import { type SteadyChannel, steadyChannel } from "./steady-channel.ts";
@@ -28,10 +29,6 @@ export interface Publisher {
 
 /** How many bytes may wait for the network before publishing pauses: more would only fill memory. */
 const pausedAboveBytes = 4 * 2 ** 20;
-
-/** How often one message is refused before the channel is suspected, and how often a channel is replaced for that. */
-const refusalsToLeave = 3;
-const leaveEveryMs = 5_000;
 
 /** One publish, from the call until it is settled. */
 interface Entry {
@@ -61,9 +58,9 @@ export interface PublisherHooks extends RestoreHooks {
 
 export function publisher(settings: Settings, nextId: () => string, hooks: PublisherHooks): Publisher {
   const { clock, log } = settings;
+  const [places, refusing] = [room(settings), refusingChannel(clock)];
   /** In order of their deadlines, as all have the same time. */
   const underway = new Set<Entry>();
-  const places = room(settings);
   let waiting: Entry[] = [];
   /** What was taken from the front of `waiting`. */
   let taken = 0;
@@ -76,9 +73,6 @@ export function publisher(settings: Settings, nextId: () => string, hooks: Publi
   let stall: Timer | undefined;
   let patienceMs = settings.confirmTimeoutMs;
   let unblockedAt = 0;
-  /** Nothing more is written to the channel, which is replaced once all that was is confirmed or refused. */
-  let leaving = false;
-  let mayLeaveAt = 0;
   let stopping = false;
   let drained: (() => void) | undefined;
 
@@ -100,7 +94,7 @@ export function publisher(settings: Settings, nextId: () => string, hooks: Publi
         if (window !== fresh) return;
         patienceMs = settings.confirmTimeoutMs;
         fresh.settle(tag, multiple, good ? confirmed : refused);
-        if (leaving && fresh.size === 0)
+        if (refusing.suspected && fresh.size === 0)
           steady.renew("RabbitMQ refuses again and again what was published on it");
         pump();
       });
@@ -120,7 +114,7 @@ export function publisher(settings: Settings, nextId: () => string, hooks: Publi
   function again(error: AmqpError | undefined): void {
     const lost = window.rest().filter((entry) => !entry.settled);
     window = confirmWindow();
-    leaving = false;
+    refusing.replaced();
     if (error) trouble = error.message;
     const exchange = error ? exchangeInError(error) : undefined;
     const known = error?.code === 404 && exchange !== undefined && hooks.declared(exchange);
@@ -158,11 +152,7 @@ export function publisher(settings: Settings, nextId: () => string, hooks: Publi
     if (entry.settled) return;
     trouble = "the broker refuses the message (basic.nack), as a full queue does";
     entry.returned = undefined;
-    // RabbitMQ 3.10 refuses on a channel for good, once a quorum queue was full, although it has room again.
-    if (entry.refusals >= refusalsToLeave && clock.now() >= mayLeaveAt) {
-      leaving = true;
-      mayLeaveAt = clock.now() + leaveEveryMs;
-    }
+    refusing.refused(entry.refusals);
     clock.after(backoffMs(settings, entry.refusals++), () => {
       if (entry.settled) return;
       waiting.push(entry);
@@ -229,7 +219,7 @@ export function publisher(settings: Settings, nextId: () => string, hooks: Publi
   function ready(channel: AmqpChannel | undefined): boolean {
     return (
       channel?.open === true &&
-      !leaving &&
+      !refusing.suspected &&
       blockedBy === undefined &&
       window.size < settings.maxUnconfirmed &&
       channel.connection.backlogBytes < pausedAboveBytes

@@ -5,6 +5,7 @@ import type { AmqpConnection, AmqpError } from "./amqp.ts";
 import { type QueueConsumer, queueConsumer } from "./consumer.ts";
 import { keptAsserted } from "./kept-asserted.ts";
 import { link, stopped } from "./link.ts";
+import type { Credentials } from "./login.ts";
 import { type RabbitmqOptions, readOptions } from "./options.ts";
 import { outageLog } from "./outage.ts";
 import { publisher } from "./publisher.ts";
@@ -66,30 +67,13 @@ export function rabbitmq(options: string | RabbitmqOptions): Transport {
     refused: (fault) => out.failAll(fault),
   });
 
-  const restoring = {
-    declared: topology.declared,
-    async restore() {
-      // On this one, whatever was lost: exclusive queues belong to their connection.
-      if (consuming.connection) await topology.again(consuming.connection);
-    },
-    changed: () => board.update(),
-  };
+  const restoring = { declared: topology.declared, restore, changed: () => board.update() };
   const out = publisher(settings, nextId, { ...restoring, away: () => publishing.reason });
   const direct = sender(settings, nextId, restoring);
 
-  const asserting = keptAsserted(
-    settings,
-    topology,
-    () => consuming.connection,
-    (ready) => {
-      for (const consumer of consumers) consumer.look(ready.get(consumer.queue) ?? 0);
-    },
-  );
-  settings.login?.onRenewed(
-    // One after the other: where they have to connect anew, they are not away at the same time. Neither rejects.
-    (credentials) => void publishing.renew(credentials).then(() => consuming.renew(credentials)),
-    (reason, againMs) =>
-      log.warn({ reason, againMs }, "cannot get new credentials for RabbitMQ; asking again"),
+  const asserting = keptAsserted(settings, topology, () => consuming.connection, look);
+  settings.login?.onRenewed(renewed, (reason, againMs) =>
+    log.warn({ reason, againMs }, "cannot get new credentials for RabbitMQ; asking again"),
   );
 
   const board = stateBoard(log, () => {
@@ -114,6 +98,20 @@ export function rabbitmq(options: string | RabbitmqOptions): Transport {
     const state: TransportState = { publishing: canPublish, consuming: canConsume };
     return unable.length > 0 ? { ...state, reason: unable.join("; ") } : state;
   });
+
+  /** One after the other: where they have to connect anew, they are not away at the same time. Neither rejects. */
+  function renewed(credentials: Credentials): void {
+    void publishing.renew(credentials).then(() => consuming.renew(credentials));
+  }
+
+  /** On this connection, whichever lost something: exclusive queues belong to theirs. */
+  async function restore(): Promise<void> {
+    if (consuming.connection) await topology.again(consuming.connection);
+  }
+
+  function look(ready: ReadonlyMap<string, number>): void {
+    for (const consumer of consumers) consumer.look(ready.get(consumer.queue) ?? 0);
+  }
 
   /** Both: whoever declares or consumes is going to send. */
   async function connected(): Promise<AmqpConnection> {
