@@ -1,3 +1,4 @@
+import { setMaxListeners } from "node:events";
 import { pino } from "pino";
 import type { App, AppOptions, Subscription } from "./application.ts";
 import { json } from "./codec/json.ts";
@@ -159,6 +160,8 @@ function assemble(options: AppOptions) {
   });
   const publisher: EventPublisher = eventPublisher(common);
   const ending = new AbortController();
+  // Every message that waits to be moved listens; Node.js before 24 takes more than ten for a leak.
+  setMaxListeners(0, ending.signal);
   const move = mover(transport, clock, log, ending.signal);
   const bury = burying({ move, clock, log, instance, version: options.version });
   const scope = (contract: AnyContract, uses: Record<string, AnyContract>): InvocationScope => ({
