@@ -66,11 +66,12 @@ export {
   type LetterList,
   type LookOptions,
 } from "./dead-letters/dead-letters.ts";
-export type { Decision, DecisionOptions, ReplayOptions, StayedLetter } from "./dead-letters/decision.ts";
+export type { DecisionOptions, ReplayOptions } from "./dead-letters/decision.ts";
 export type { LetterFilter } from "./dead-letters/filter.ts";
 export { type DeadLetter, type LetterBody, letterBody } from "./dead-letters/letter.ts";
 export type { LetterEdit } from "./dead-letters/republish.ts";
 export type { Seen } from "./dead-letters/see.ts";
+export type { Decision, StayedLetter } from "./dead-letters/tally.ts";
 export { isSystemCode, systemFaults } from "./fault.ts";
 export { type Random, randomId, systemRandom } from "./id.ts";
 export type { Headers, HeaderValue, Incoming, Outgoing, Properties } from "./message.ts";

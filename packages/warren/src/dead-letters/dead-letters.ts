@@ -3,20 +3,14 @@ import type { Transport } from "../transport.ts";
 import { wholeNumber } from "../whole-number.ts";
 import { causes, type LetterGroup } from "./cause.ts";
 import type { Desk } from "./decide.ts";
-import {
-  type Decision,
-  type DecisionOptions,
-  discardAll,
-  editAll,
-  type ReplayOptions,
-  replayAll,
-} from "./decision.ts";
+import { type DecisionOptions, discardAll, editAll, type ReplayOptions, replayAll } from "./decision.ts";
 import type { LetterFilter } from "./filter.ts";
 import { notedServices } from "./known-services.ts";
 import type { DeadLetter } from "./letter.ts";
 import type { LetterEdit } from "./republish.ts";
 import { type Seen, see } from "./see.ts";
 import { type Source, sourceOf, unclaimed } from "./source.ts";
+import type { Decision } from "./tally.ts";
 
 export interface DeadLettersOptions {
   /** @default the machine's own */

@@ -8,6 +8,7 @@ import type { DeadLetter } from "./letter.ts";
 import { edited, type LetterEdit, revived } from "./republish.ts";
 import { see } from "./see.ts";
 import type { Source } from "./source.ts";
+import { type Decision, gone, tallying } from "./tally.ts";
 
 export interface DecisionOptions {
   /** Says what would be done, and does nothing. @default false */
@@ -21,27 +22,6 @@ export interface DecisionOptions {
 export interface ReplayOptions extends DecisionOptions {
   /** At most so many a second. @default as fast as the broker takes them */
   readonly perSecond?: number | undefined;
-}
-
-/** What was decided, or what would be. */
-export interface Decision {
-  readonly done: number;
-  /** Letters that are where they were, and why. */
-  readonly stayed: readonly StayedLetter[];
-  /** Ids of the filter that no letter has. */
-  readonly missing: readonly string[];
-  /** Where how many of those done went. */
-  readonly queues: readonly { readonly queue: string; readonly count: number }[];
-  /** Events that nobody subscribes to still: they were sent, and are in `warren.unheard` again. As far as its length tells. */
-  readonly unheardAgain: number;
-  /** Letters that were not looked at, since there were too many at once. Decide again; where that does nothing, with a larger `maxLetters`. */
-  readonly unseen: number;
-}
-
-export interface StayedLetter {
-  readonly id: string;
-  readonly service: string;
-  readonly why: string;
 }
 
 export function replayAll(
@@ -178,47 +158,4 @@ async function exists(transport: Transport, queue: string): Promise<boolean> {
     if (isFault(error)) throw error;
     return true;
   }
-}
-
-function gone(queue: string): string {
-  return `its queue ${queue} does not exist any more`;
-}
-
-function tallying({ ids = [] }: LetterFilter) {
-  const missing = new Set(ids);
-  const stayed: StayedLetter[] = [];
-  const queues = new Map<string, number>();
-  type Told = Pick<DeadLetter, "id" | "service" | "queue">;
-  const stay = ({ id, service }: Told, why: string): void => {
-    missing.delete(id);
-    stayed.push({ id, service, why });
-  };
-  const tally = {
-    done: 0,
-    unseen: 0,
-    unheardAgain: 0,
-    stayed,
-    stay,
-    tell(letter: Told, failure: unknown): void {
-      if (failure !== undefined) return stay(letter, whyOf(letter, failure));
-      missing.delete(letter.id);
-      tally.done++;
-      const queue = letter.queue ?? "";
-      queues.set(queue, (queues.get(queue) ?? 0) + 1);
-    },
-    decision: (): Decision => ({
-      done: tally.done,
-      stayed,
-      missing: [...missing],
-      queues: [...queues].map(([queue, count]) => ({ queue, count })),
-      unheardAgain: tally.unheardAgain,
-      unseen: tally.unseen,
-    }),
-  };
-  return tally;
-}
-
-function whyOf({ queue }: Pick<DeadLetter, "queue">, failure: unknown): string {
-  if (isFault(failure) && failure.code === "UNROUTABLE" && queue !== undefined) return gone(queue);
-  return failure instanceof Error ? failure.message : String(failure);
 }
