@@ -53,6 +53,31 @@ describe.each(transports)("a hostile dead letter, on %s", (transport) => {
     expect(letter).toMatchObject({ queue: undefined, headers: { [headers.queue]: other } });
   });
 
+  it("is not sent to a queue of calls, where it pretends to have waited for a retry", async () => {
+    const { transport: on, service } = w();
+    const requests = names.requests(service);
+    await on.declare({
+      exchanges: [{ name: names.unrouted, type: "fanout" }],
+      queues: [
+        { name: requests, type: "classic", lifetime: "connection" },
+        { name: names.unrouted, type: "quorum", lifetime: "durable", deliveryLimit: 1_000_000 },
+      ],
+      bindings: [{ queue: names.unrouted, exchange: names.unrouted, key: "" }],
+    });
+    await on.publish({
+      exchange: names.unrouted,
+      key: requests,
+      body: Buffer.from("{}"),
+      messageId: `sly-${service}`,
+      persistent: true,
+      mandatory: true,
+    });
+    const only = { services: [names.unrouted], ids: [`sly-${service}`] };
+    expect(await w().letters.replay(only)).toMatchObject({ done: 0, stayed: [{ id: `sly-${service}` }] });
+    expect(await on.inspect(requests)).toMatchObject({ messages: 0 });
+    expect(await w().letters.discard(only)).toMatchObject({ done: 1 });
+  });
+
   it("is written as JSON without anything that a terminal obeys", async () => {
     const evil = "\u001b[2J\u009b31m\u0007\u007f\u202e\u{e0041}";
     await w().put({ id: evil, body: JSON.stringify({ evil }), error: evil, more: { [evil]: evil } });

@@ -25,8 +25,8 @@ export function sourceOf(name: string): Source {
     return {
       name,
       queue: name,
-      // The key of a delayed message is the queue it came from.
-      target: ({ key }) => queueTarget(key),
+      // The key of a delayed message is the queue it came from. Only events are delayed.
+      target: ({ key }) => (eventQueues.test(key) ? queueTarget(key) : undefined),
       home: ({ key }) => ({ exchange: name, key }),
     };
   if (name === names.unheard)
@@ -44,6 +44,9 @@ export function sourceOf(name: string): Source {
     home: () => ({ exchange: "", key: queue }),
   };
 }
+
+/** `<service>.events`, and what begins with it. */
+const eventQueues = /^[a-z][a-z0-9-]*\.events(?:\.|$)/;
 
 /**
  * By Warren's own note, else the broker's. A header is only what somebody wrote: where it names no queue of this

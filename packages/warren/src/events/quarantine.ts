@@ -88,7 +88,9 @@ export function quarantine({ service, hear, move, bury, clock, log }: Quarantine
   }
 
   function condemn(message: Incoming): Promise<Disposition> {
-    const before = Number(message.headers?.[headers.suspected] ?? 0);
+    const noted = message.headers?.[headers.suspected];
+    // A header is only what somebody wrote.
+    const before = typeof noted === "number" && Number.isSafeInteger(noted) && noted > 0 ? noted : 0;
     const text = `Came back ${before + message.returns} times, the last ${message.returns} of them alone in hand: whatever worked on it, or its connection, was gone each time. It may make the process crash, run out of memory or block.`;
     const error = new Fault("UNKNOWN_OUTCOME", { returns: before + message.returns }, { message: text });
     return bury(message, { service, queue: names.events(service), reason: "crashed", error });
