@@ -97,6 +97,18 @@ describe("the checker", () => {
     expect(verdict.reordered).toBe(1);
   });
 
+  it("names messages that were begun before the one before them was done, unless that was given up", () => {
+    const verdict = check(
+      history(
+        ...[attempted(1), acknowledged(1), attempted(2), acknowledged(2), attempted(3), acknowledged(3)],
+        ...[attempted(4), attempted(5), acknowledged(5), attempted(6, { key: "other" }), acknowledged(6)],
+        ...[delivered(6), delivered(1), delivered(2), effect(2), effect(1), effect(6)],
+        ...[delivered(3, 1), delivered(5), effect(5), delivered(4), effect(4), delivered(2), effect(2)],
+      ),
+    );
+    expect(verdict.begunEarly).toEqual(["p:2"]);
+  });
+
   it("measures the longest time without an effect and each recovery, whatever the order of the files", () => {
     const entries: Entry[] = [
       { at: 0, ...effect(1) },

@@ -1,5 +1,6 @@
 import type { Entry } from "../history/entry.ts";
 import { type Kept, keptFrom } from "./kept.ts";
+import { begunEarly, reordered } from "./order.ts";
 import { outageMs, recoveriesMs } from "./pauses.ts";
 import type { Verdict } from "./verdict.ts";
 
@@ -23,6 +24,7 @@ export function check(entries: readonly Entry[]): Verdict {
     duplicated: kept.duplicated,
     repeatedEffects: sum([...kept.effects.values()].map((sums) => sums.length - 1)),
     reordered: reordered(kept),
+    begunEarly: begunEarly(kept),
     faults: inTime.filter((entry) => entry.is === "fault").length,
     outageMs: outageMs(inTime),
     recoveriesMs: recoveriesMs(inTime),
@@ -47,21 +49,6 @@ function dragged({ attempted, parked, effects }: Kept): string[] {
   return [...parked].flatMap(([id, where]) =>
     where.endsWith(".dead") && !effects.has(id) && !doomed.has(attempted.get(id)?.kind ?? "") ? [id] : [],
   );
-}
-
-/** In the order of their first deliveries, messages of one publisher and key that a later one had overtaken. */
-function reordered({ attempted, deliveries }: Kept): number {
-  const furthest = new Map<string, number>();
-  let count = 0;
-  for (const id of deliveries.keys()) {
-    const origin = attempted.get(id);
-    if (origin === undefined) continue;
-    const line = `${id.slice(0, id.lastIndexOf(":"))} ${origin.key}`;
-    const last = furthest.get(line) ?? -1;
-    if (origin.n < last) count++;
-    else furthest.set(line, origin.n);
-  }
-  return count;
 }
 
 function sum(values: readonly number[]): number {

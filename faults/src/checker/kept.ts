@@ -11,6 +11,8 @@ export interface Kept {
   readonly deliveries: Map<string, Set<number>>;
   /** By message, the checksums that were found. */
   readonly effects: Map<string, number[]>;
+  /** When a message was first delivered, and had its first effect. */
+  readonly firsts: { readonly delivery: Map<string, number>; readonly effect: Map<string, number> };
   /** By message, where it waits. */
   readonly parked: Map<string, string>;
   readonly unanswered: string[];
@@ -28,6 +30,7 @@ export function keptFrom(entries: readonly Entry[]): Kept {
     acknowledged: new Set(),
     deliveries: new Map(),
     effects: new Map(),
+    firsts: { delivery: new Map(), effect: new Map() },
     parked: new Map(),
     unanswered: [],
     runs: new Map(),
@@ -50,8 +53,10 @@ function keep(kept: Kept, entry: Entry): void {
       kept.failed++;
       return;
     case "delivered":
+      first(kept.firsts.delivery, entry);
       return delivered(kept, entry.id, entry.attempt);
     case "effect":
+      first(kept.firsts.effect, entry);
       return push(kept.effects, entry.id, entry.sum);
     case "parked":
       return void kept.parked.set(entry.id, entry.where);
@@ -75,6 +80,10 @@ function delivered(kept: Kept, id: string, attempt: number): void {
   if (before === undefined) kept.deliveries.set(id, new Set([attempt]));
   else if (before.has(attempt)) kept.duplicated++;
   else before.add(attempt);
+}
+
+function first(times: Map<string, number>, { id, at }: { readonly id: string; readonly at: number }): void {
+  if (!times.has(id)) times.set(id, at);
 }
 
 function push(into: Map<string, number[]>, id: string, value: number): void {

@@ -22,6 +22,8 @@ export interface Verdict {
   readonly repeatedEffects: number;
   /** First deliveries that came after a later message of the same publisher and key. */
   readonly reordered: number;
+  /** Messages that were begun before an earlier one of the same publisher and key had its first effect. */
+  readonly begunEarly: readonly string[];
   readonly faults: number;
   /** The longest time without an effect while messages were published. */
   readonly outageMs: number;

@@ -29,16 +29,21 @@ const publishing = app({
 });
 const service = publishing.client(desk(run));
 const waiting = new Set<Promise<void>>();
+/** Where each key is awaited: those with a message under way. */
+const busyKeys = new Set<string>();
 let stopping = false;
 let paused = false;
 let n = 0;
 let calls = 0;
 
 async function publish(): Promise<void> {
+  const key = `k${Math.floor(random() * given.keys)}`;
+  if (busyKeys.has(key)) return;
+  if (given.inOrder) busyKeys.add(key);
   const content = {
     publisher: who,
     n: n++,
-    key: `k${Math.floor(random() * given.keys)}`,
+    key,
     kind: pickByShare(random, given.mix),
   };
   const id = idOf(content);
@@ -50,6 +55,7 @@ async function publish(): Promise<void> {
   } catch (error) {
     history.write({ is: "failed", id, why: reason(error) });
   }
+  busyKeys.delete(key);
 }
 
 async function call(): Promise<void> {

@@ -18,6 +18,8 @@ export interface PublisherSettings extends CommonSettings {
   readonly inFlight: number;
   readonly keys: number;
   readonly mix: Mix;
+  /** Awaits each message of a key before the next one of it: so order begins. */
+  readonly inOrder: boolean;
   /** Stops by itself after so many. */
   readonly messages: number | undefined;
   readonly callsPerSecond: number;
@@ -25,6 +27,8 @@ export interface PublisherSettings extends CommonSettings {
 
 export interface WorkerSettings extends CommonSettings {
   readonly prefetch: number;
+  /** Those of one key one after the other. */
+  readonly inOrder: boolean;
   readonly slowMs: number;
   readonly retry: { readonly attempts: number; readonly baseMs: number; readonly capMs: number };
   /** How long a reaction may take. */

@@ -85,6 +85,7 @@ const working = app({
       on: {
         [`ledger-${run}.moved`]: {
           run: (message: Moved, { attempt }: { attempt: number }) => react(message, attempt),
+          ...(given.inOrder ? { inOrder: ({ key }: Moved) => key } : {}),
           retry: given.retry,
           timeoutMs: given.timeoutMs,
         },

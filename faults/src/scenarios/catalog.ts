@@ -1,6 +1,7 @@
 import { clusterScenarios } from "./cluster.ts";
 import { lineScenarios } from "./lines.ts";
 import { messageScenarios } from "./messages.ts";
+import { orderScenarios } from "./order.ts";
 import { processScenarios } from "./processes.ts";
 import type { Scenario } from "./scenario.ts";
 import { singleNodeScenarios } from "./single-node.ts";
@@ -14,6 +15,7 @@ export const catalog: readonly Scenario[] = [
   ...lineScenarios,
   ...topologyScenarios,
   ...messageScenarios,
+  ...orderScenarios,
   ...stormScenarios,
   ...clusterScenarios,
 ].toSorted((a, b) => a.nodes - b.nodes);

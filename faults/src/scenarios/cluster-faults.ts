@@ -1,7 +1,5 @@
-import { names } from "warren";
 import { pick } from "../nemesis/random.ts";
 import type { FaultNode } from "../nodes/index.ts";
-import { workerName } from "../processes/message.ts";
 import { portOpened } from "./node-faults.ts";
 import type { Fault } from "./scenario.ts";
 import type { World } from "./world.ts";
@@ -49,7 +47,7 @@ export const transferLeader: Fault = {
   name: "leader transfer",
   async strike(world, chance) {
     const next = pick(() => chance, await followers(world));
-    await world.nodes.transferLeader(eventsQueue(world), next.name, world.vhost);
+    await world.nodes.transferLeader(world.eventsQueue, next.name, world.vhost);
     return undefined;
   },
 };
@@ -137,14 +135,10 @@ async function cut({ nodes }: World, alone: readonly FaultNode[]): Promise<() =>
 }
 
 async function leader(world: World): Promise<FaultNode> {
-  return world.nodes.node(await world.nodes.leaderOf(eventsQueue(world), world.vhost));
+  return world.nodes.node(await world.nodes.leaderOf(world.eventsQueue, world.vhost));
 }
 
 async function followers(world: World): Promise<readonly FaultNode[]> {
   const first = await leader(world);
   return world.nodes.nodes.filter((node) => node !== first);
-}
-
-function eventsQueue({ run }: World): string {
-  return names.events(workerName(run));
 }

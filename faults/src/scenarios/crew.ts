@@ -53,11 +53,11 @@ export function crew(options: RunOptions, load: Load, common: Common): Crew {
 }
 
 function publisherSettings(common: Common, load: Load): Omit<PublisherSettings, "who" | "seed"> {
-  const { perSecond, inFlight, keys, mix, callsPerSecond, backlog: messages } = load;
-  return { ...common, perSecond, inFlight, keys, mix, callsPerSecond, messages };
+  const { perSecond, inFlight, keys, mix, inOrder, callsPerSecond, backlog: messages } = load;
+  return { ...common, perSecond, inFlight, keys, mix, inOrder, callsPerSecond, messages };
 }
 
 function workerSettings(common: Common, load: Load): Omit<WorkerSettings, "who" | "seed"> {
-  const { prefetch, slowMs, timeoutMs, attempts } = load;
-  return { ...common, prefetch, slowMs, timeoutMs, retry: { attempts, baseMs: 200, capMs: 1_000 } };
+  const { prefetch, inOrder, slowMs, timeoutMs, attempts } = load;
+  return { ...common, prefetch, inOrder, slowMs, timeoutMs, retry: { attempts, baseMs: 200, capMs: 1_000 } };
 }

@@ -1,7 +1,7 @@
 import type { Options } from "amqplib";
 import { names } from "warren";
 import { seeded } from "../nemesis/random.ts";
-import { checksum, ledger, workerName } from "../processes/message.ts";
+import { checksum, ledger } from "../processes/message.ts";
 import { vandalName } from "./parking.ts";
 import type { Fault } from "./scenario.ts";
 import type { World } from "./world.ts";
@@ -10,9 +10,9 @@ import type { World } from "./world.ts";
 export const garbage: Fault = {
   name: "garbage",
   async strike(world, chance) {
-    const { run } = world;
+    const { run, eventsQueue: queue } = world;
     const event = ledger(run).events.moved.id;
-    const [exchange, queue] = [names.eventExchange, names.events(workerName(run))];
+    const exchange = names.eventExchange;
     const right = { type: event, contentType: "application/json" };
     const bytes = Buffer.from(Array.from({ length: 300 }, seededBytes(chance)));
     const good = JSON.stringify({ publisher: "x", n: 1, key: "k", kind: "ok", sum: 1 });

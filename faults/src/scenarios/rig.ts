@@ -1,8 +1,10 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import { names } from "warren";
 import { type Accounts, accounts } from "../checker/accounts.ts";
 import { type Entry, monotonicMs } from "../history/entry.ts";
 import { journal } from "../history/journal.ts";
 import { tail } from "../history/tail.ts";
+import { workerName } from "../processes/message.ts";
 import { replayDeadLetters } from "../processes/tool.ts";
 import { admin } from "./admin.ts";
 import { type Crew, crew } from "./crew.ts";
@@ -46,6 +48,7 @@ export async function rigUp(options: RunOptions): Promise<Rig> {
       patienceMs: options.patienceMs,
     });
   const world: World = {
+    eventsQueue: (load.inOrder ? names.orderedEvents : names.events)(workerName(run)),
     ...{ run, history, publishers, workers, proxies },
     admin: client,
     get nodes() {

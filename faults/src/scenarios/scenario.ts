@@ -21,6 +21,8 @@ export interface Load {
   readonly keys: number;
   readonly mix: Mix;
   readonly prefetch: number;
+  /** Publishers await each message of a key, and workers have those of one key one after the other. */
+  readonly inOrder: boolean;
   readonly slowMs: number;
   readonly timeoutMs: number;
   readonly attempts: number;
@@ -35,6 +37,8 @@ export interface Load {
 export interface Demands {
   /** Every call is answered, and none runs twice. */
   readonly calls?: boolean;
+  /** No message is begun before the earlier ones of its publisher and key are done or given up. */
+  readonly inOrder?: boolean;
   /** No innocent message becomes a dead letter. */
   readonly noneDragged?: boolean;
   /** From the end of each fault to the next effect. */
@@ -73,6 +77,7 @@ export const usualLoad: Load = {
   keys: 50,
   mix: { ok: 0.9, slow: 0.05, flaky: 0.05 },
   prefetch: 100,
+  inOrder: false,
   slowMs: 50,
   timeoutMs: 2_000,
   attempts: 5,

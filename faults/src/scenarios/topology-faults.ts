@@ -8,7 +8,7 @@ export const deleteEvents: Fault = {
   name: "deletion of the queue of events",
   async strike(world) {
     const goOn = await world.quiesce();
-    await world.nodes.deleteQueue(names.events(workerName(world.run)), world.vhost);
+    await world.nodes.deleteQueue(world.eventsQueue, world.vhost);
     goOn();
     return undefined;
   },
@@ -56,8 +56,8 @@ export const deleteEventExchange: Fault = {
 /** Somebody removes a binding by mistake, and puts it back. */
 export const removeBinding: Fault = {
   name: "removal of the binding",
-  async strike({ nodes, vhost, run, admin }) {
-    const [queue, key] = [names.events(workerName(run)), ledger(run).events.moved.id];
+  async strike({ nodes, vhost, run, admin, eventsQueue: queue }) {
+    const key = ledger(run).events.moved.id;
     await nodes.unbind(names.eventExchange, queue, key, vhost);
     return async () => {
       await admin.use((channel) => channel.bindQueue(queue, names.eventExchange, key));
@@ -68,8 +68,8 @@ export const removeBinding: Fault = {
 /** An operator limits the queue of events while it is used: beyond the limit the broker refuses. */
 export const limitQueue: Fault = {
   name: "limit of 20 messages by policy",
-  async strike({ nodes, vhost, run }) {
-    const pattern = `^${names.events(workerName(run)).replaceAll(".", "\\.")}$`;
+  async strike({ nodes, vhost, eventsQueue }) {
+    const pattern = `^${eventsQueue.replaceAll(".", "\\.")}$`;
     const definition = { "max-length": 20, overflow: "reject-publish" };
     await nodes.setPolicy({ name: "faults-limit", pattern, definition }, vhost);
     return () => nodes.clearPolicy("faults-limit", vhost);
@@ -82,8 +82,8 @@ export const limitQueue: Fault = {
  */
 export const expireEvents: Fault = {
   name: "time limit of 20 ms by policy, and a replay",
-  async strike({ nodes, vhost, run, replay }) {
-    const pattern = `^${names.events(workerName(run)).replaceAll(".", "\\.")}$`;
+  async strike({ nodes, vhost, eventsQueue, replay }) {
+    const pattern = `^${eventsQueue.replaceAll(".", "\\.")}$`;
     await nodes.setPolicy({ name: "faults-expire", pattern, definition: { "message-ttl": 20 } }, vhost);
     return async () => {
       await nodes.clearPolicy("faults-expire", vhost);

@@ -7,6 +7,8 @@ import type { Admin } from "./admin.ts";
 /** What a fault can lay hands on. */
 export interface World {
   readonly run: string;
+  /** The queue that the workers get their events from. */
+  readonly eventsQueue: string;
   readonly history: Journal;
   readonly publishers: readonly Place[];
   readonly workers: readonly Place[];
