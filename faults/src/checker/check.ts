@@ -5,7 +5,14 @@ import { outageMs, recoveriesMs } from "./pauses.ts";
 import type { Verdict } from "./verdict.ts";
 
 /** Kinds of messages that end as dead letters in a system without faults too. */
-const doomed: ReadonlySet<string> = new Set(["failing", "refused", "hanging", "deadly", "garbage"]);
+const doomed: ReadonlySet<string> = new Set([
+  "failing",
+  "refused",
+  "hanging",
+  "deadly",
+  "blocking",
+  "garbage",
+]);
 
 /** Judges a run by its histories alone. The order of the entries does not matter; their times do. */
 export function check(entries: readonly Entry[]): Verdict {

@@ -60,6 +60,18 @@ export const mutants: readonly Mutant[] = [
     ],
   },
   {
+    name: "no-lanes",
+    about: "events in order are begun as they come, whatever of their key is still being done",
+    scenario: "ordered-workers-killed",
+    edits: [
+      {
+        file: "events/in-order.ts",
+        find: "const mine = (lanes.get(key) ?? Promise.resolve()).then(work);",
+        replace: "const mine = Promise.resolve().then(work);",
+      },
+    ],
+  },
+  {
     name: "death-headers-kept",
     about:
       "what the broker noted on a dead letter travels on with its replay, and the broker takes that for a loop",

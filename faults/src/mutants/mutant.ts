@@ -6,7 +6,7 @@ export interface Mutant {
   readonly name: string;
   /** One line for people. */
   readonly about: string;
-  /** The scenario that must report loss. */
+  /** The scenario that must report loss, or order that is broken. */
   readonly scenario: string;
   readonly edits: readonly Edit[];
 }

@@ -11,6 +11,8 @@ export interface Hunt {
   readonly runs: number;
   readonly acknowledged: number;
   readonly lost: number;
+  /** Messages that were begun before the one before them was done, where that is promised. */
+  readonly early: number;
 }
 
 export interface HuntOptions {
@@ -27,15 +29,15 @@ const patienceMs = 8_000;
 const mostRuns = 3;
 
 /**
- * Runs a mutant's scenario with its mistake in every process, again with the next seed where nothing was lost.
+ * Runs a mutant's scenario with its mistake in every process, again with the next seed where it was not found.
  * @throws Error where the mistake cannot be built in
  */
 export async function hunt(mutant: Mutant, { brokers, seed, seconds, keep }: HuntOptions): Promise<Hunt> {
   checkEdits(mutant);
   const scenario = catalog.find(({ name }) => name === mutant.scenario);
   if (scenario === undefined) throw new Error(`There is no scenario "${mutant.scenario}".`);
-  let [acknowledged, lost, runs] = [0, 0, 0];
-  while (lost === 0 && runs < mostRuns) {
+  let [acknowledged, lost, early, runs] = [0, 0, 0, 0];
+  while (lost + early === 0 && runs < mostRuns) {
     const { verdict } = await one({
       ...{ scenario, seconds, keep, patienceMs },
       nodes: await brokers.have(scenario.nodes),
@@ -44,8 +46,9 @@ export async function hunt(mutant: Mutant, { brokers, seed, seconds, keep }: Hun
     });
     acknowledged += verdict.acknowledged;
     lost += verdict.lost.length;
+    if (scenario.demands?.inOrder) early += verdict.begunEarly.length;
   }
-  return { mutant, runs, acknowledged, lost };
+  return { mutant, runs, acknowledged, lost, early };
 }
 
 /** How the processes of a run are started so that the mistake is in them; without one as they are. */
@@ -62,13 +65,14 @@ export function mutantArguments(mutant: Mutant | undefined): {
 
 export function huntTable(hunts: readonly Hunt[]): string {
   return markdown(
-    ["mutant", "scenario", "runs", "acknowledged", "lost"],
-    hunts.map(({ mutant, runs, acknowledged, lost }) => [
+    ["mutant", "scenario", "runs", "acknowledged", "lost", "out of order"],
+    hunts.map(({ mutant, runs, acknowledged, lost, early }) => [
       mutant.name,
       mutant.scenario,
       number(runs),
       number(acknowledged),
-      lost > 0 ? number(lost) : "0 (NOT FOUND)",
+      lost + early > 0 ? number(lost) : "0 (NOT FOUND)",
+      number(early),
     ]),
   );
 }

@@ -61,6 +61,8 @@ export const kinds = [
   "killing-retry",
   /** Kills its process whenever it is tried. */
   "deadly",
+  /** Blocks its process whenever it is tried, until somebody kills that. */
+  "blocking",
 ] as const;
 export type Kind = (typeof kinds)[number];
 

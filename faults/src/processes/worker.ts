@@ -1,3 +1,4 @@
+import { spawn } from "node:child_process";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { app, contract, Fault, runUntilSignal, service } from "warren";
@@ -15,6 +16,8 @@ const { who, folder, run } = given;
 const history = journal(folder, who);
 const log = processLog(folder, who);
 const callMs = 20;
+/** Longer than two heartbeats of a second: the broker has given it up by then. */
+const blockedSeconds = 3;
 
 async function react(message: Moved, attempt: number): Promise<void> {
   const id = idOf(message);
@@ -49,7 +52,9 @@ async function behave(kind: Kind, id: string, attempt: number): Promise<void> {
       setTimeout(die, id.length % 4);
       throw new Error("this one fails once");
     case "deadly":
-      die();
+      return die();
+    case "blocking":
+      return block();
   }
 }
 
@@ -66,6 +71,12 @@ function isFirstTime(id: string): boolean {
 function die(): never {
   process.kill(process.pid, "SIGKILL");
   // The signal ends the process at once; nothing here is ever reached.
+  for (;;);
+}
+
+/** Answers nothing any more, no heartbeat either, until it is killed, as a supervisor that probes it would do. */
+function block(): never {
+  spawn("sh", ["-c", `sleep ${blockedSeconds}; kill -9 ${process.pid}`], { stdio: "ignore", detached: true });
   for (;;);
 }
 

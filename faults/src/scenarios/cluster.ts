@@ -71,8 +71,8 @@ export const clusterScenarios: readonly Scenario[] = [
     load: { ...load, heartbeatSeconds: 2 },
     patienceMs: deadLetteringMs,
     faults: [stopAppOfLeader, transferLeader, freezeLeader],
-    rhythm: { lastsMs: [1_000, 6_000], pauseMs: [1_500, 3_000] },
-    seconds: 20,
+    rhythm: { lastsMs: [1_000, 5_000], pauseMs: [1_000, 2_000] },
+    seconds: 16,
   },
   {
     name: "leader-cut-off",
@@ -82,8 +82,8 @@ export const clusterScenarios: readonly Scenario[] = [
     load,
     patienceMs: deadLetteringMs,
     faults: [isolateLeader],
-    rhythm: { lastsMs: [3_000, 6_000], pauseMs: [2_000, 3_000] },
-    seconds: 20,
+    rhythm: { lastsMs: [3_000, 5_000], pauseMs: [1_500, 2_500] },
+    seconds: 16,
   },
   {
     name: "cluster-cut",
@@ -95,6 +95,6 @@ export const clusterScenarios: readonly Scenario[] = [
     patienceMs: deadLetteringMs,
     faults: [isolateOne, isolateAll, ring, flap],
     rhythm: { lastsMs: [2_000, 5_000], pauseMs: [2_000, 3_000] },
-    seconds: 30,
+    seconds: 24,
   },
 ];

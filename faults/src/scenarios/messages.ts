@@ -29,6 +29,17 @@ export const messageScenarios: readonly Scenario[] = [
     seconds: 12,
   },
   {
+    name: "blocking",
+    about:
+      "messages that block every process that tries them, until the broker gives it up and a probe kills it",
+    group: "9",
+    nodes: 1,
+    load: { mix: { ok: 0.999, blocking: 0.001 }, perSecond: 75, heartbeatSeconds: 1 },
+    faults: [],
+    demands: { noneDragged: true },
+    seconds: 8,
+  },
+  {
     name: "duplicates",
     about: "another program publishes every message twice, and workers are killed",
     group: "10",

@@ -59,7 +59,7 @@ export const stormScenarios: readonly Scenario[] = [
       ...[limitQueue, removeBinding, garbage, duplicates],
     ],
     rhythm: { calmMs: settledMs, lastsMs: [200, 2_500], pauseMs: [300, 2_000] },
-    seconds: 60,
+    seconds: 40,
     patienceMs: deadLetteringMs,
   },
   {
@@ -75,7 +75,7 @@ export const stormScenarios: readonly Scenario[] = [
       ...[cutLines, blackhole, closeConnections, limitQueue, garbage, duplicates],
     ],
     rhythm: { calmMs: settledMs, lastsMs: [500, 4_000], pauseMs: [500, 2_000] },
-    seconds: 60,
+    seconds: 40,
     patienceMs: deadLetteringMs,
   },
 ];
