@@ -156,6 +156,18 @@ describe.each(transports)("retries, on %s", (transport) => {
     expect(first).toBeGreaterThanOrEqual(before);
     expect(last! - first!).toBeGreaterThanOrEqual(150);
   });
+
+  it("of a declared fault leave its data in the letter", async () => {
+    const dead = await deadLettersOf(mail.name);
+    const { service } = onSale(() => {
+      throw new Fault("CARD_DECLINED", { why: "expired" }, { from: "bank" });
+    }, fast);
+    const all = await start(service);
+    await all.emit(shop.events.sold, { item: 1 });
+    expect((await dead.until(1))[0]!.headers).toMatchObject({
+      "warren-error": 'CARD_DECLINED: CARD_DECLINED {"why":"expired"}',
+    });
+  });
 });
 
 describe("a reaction that knows when to be tried again", () => {

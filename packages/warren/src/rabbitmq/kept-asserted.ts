@@ -1,5 +1,6 @@
 import type { Timer } from "../time.ts";
 import type { AmqpConnection } from "./amqp.ts";
+import type { QueueConsumer } from "./consumer.ts";
 import type { Settings } from "./options.ts";
 import type { DeclaredTopology } from "./topology.ts";
 
@@ -11,8 +12,8 @@ export function keptAsserted(
   { assertEveryMs, clock, random }: Settings,
   topology: DeclaredTopology,
   connection: () => AmqpConnection | undefined,
-  /** Told how many messages are ready in each queue. */
-  looked: (ready: ReadonlyMap<string, number>) => void,
+  /** Told how many messages are ready in their queues. */
+  consumers: ReadonlySet<Pick<QueueConsumer, "queue" | "look">>,
 ): { /** From the first connection on. */ start(): void; stop(): void } {
   let timer: Timer | undefined;
   let stopped = false;
@@ -25,7 +26,8 @@ export function keptAsserted(
   async function round(): Promise<void> {
     const present = connection();
     // Never rejects: what is refused is logged there, and a lost connection declares all of it on the next one anyway.
-    if (present) looked(await topology.assert(present));
+    const ready = present && (await topology.assert(present));
+    if (ready) for (const { queue, look } of consumers) look(ready.get(queue) ?? 0);
     plan();
   }
 

@@ -1,4 +1,5 @@
 import { idSource, randomId } from "../id.ts";
+import type { Logger } from "../log.ts";
 import { maxPrefetch, type Transport, type TransportState } from "../transport.ts";
 import { wholeNumber } from "../whole-number.ts";
 import type { AmqpConnection, AmqpError } from "./amqp.ts";
@@ -71,10 +72,8 @@ export function rabbitmq(options: string | RabbitmqOptions): Transport {
   const out = publisher(settings, nextId, { ...restoring, away: () => publishing.reason });
   const direct = sender(settings, nextId, restoring);
 
-  const asserting = keptAsserted(settings, topology, () => consuming.connection, look);
-  settings.login?.onRenewed(renewed, (reason, againMs) =>
-    log.warn({ reason, againMs }, "cannot get new credentials for RabbitMQ; asking again"),
-  );
+  const asserting = keptAsserted(settings, topology, () => consuming.connection, consumers);
+  settings.login?.onRenewed(renewed, notRenewed(log));
 
   const board = stateBoard(log, () => {
     const unable: string[] = [];
@@ -107,10 +106,6 @@ export function rabbitmq(options: string | RabbitmqOptions): Transport {
   /** On this connection, whichever lost something: exclusive queues belong to theirs. */
   async function restore(): Promise<void> {
     if (consuming.connection) await topology.again(consuming.connection);
-  }
-
-  function look(ready: ReadonlyMap<string, number>): void {
-    for (const consumer of consumers) consumer.look(ready.get(consumer.queue) ?? 0);
   }
 
   /** Both: whoever declares or consumes is going to send. */
@@ -213,6 +208,11 @@ export function rabbitmq(options: string | RabbitmqOptions): Transport {
     if (consuming.connection) void consumer.attach(consuming.connection, false);
     board.update();
   }
+}
+
+function notRenewed(log: Logger): (reason: string, againMs: number) => void {
+  return (reason, againMs) =>
+    log.warn({ reason, againMs }, "cannot get new credentials for RabbitMQ; asking again");
 }
 
 /** How long the broker may take to answer a goodbye. */

@@ -58,7 +58,7 @@ export function burying({ move, clock, log, instance, version }: BuryOptions): B
     const { service, reason, error } = notice;
     const queue = names.dead(service);
     const about = { service, reason, type: message.type, messageId: message.messageId, err: error };
-    log.warn(
+    log.error(
       { ...about, conversation: conversationOf(message) },
       `a message became a dead letter in ${queue}`,
     );

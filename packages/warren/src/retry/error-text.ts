@@ -1,15 +1,22 @@
 import { inspect } from "node:util";
-import { isFault } from "../fault.ts";
+import { type Fault, isFault, isSystemCode } from "../fault.ts";
 
 /** What was thrown, in one line for people. Never throws, whatever that was. */
 export function textOf(error: unknown): string {
   try {
-    if (isFault(error)) return `${error.code}: ${error.message}`;
+    if (isFault(error)) return `${error.code}: ${error.message}${dataOf(error)}`;
     return error instanceof Error ? `${error.name}: ${error.message}` : String(error);
   } catch {
     // An object without a prototype has no text, and a getter may throw.
     return inspect(error, { depth: 1, getters: false });
   }
+}
+
+/** Of a declared fault, whose callers are told it as well. The messages of system faults say it already. */
+function dataOf({ code, data }: Fault): string {
+  if (isSystemCode(code) || data === undefined || data === null) return "";
+  const text = JSON.stringify(data);
+  return text === undefined || text === "{}" ? "" : ` ${text}`;
 }
 
 /** With the causes, which is where it began. */

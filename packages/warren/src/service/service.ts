@@ -66,6 +66,13 @@ export interface ServiceDefinition<C extends AnyContract, U extends Uses> {
   readonly use?: readonly Middleware[];
   /** How many messages one instance works on at once, calls and events each. From 1 to 2,000. @default 100 */
   readonly concurrency?: number;
+  /**
+   * How the queue of its calls is kept, which lives for as long as the broker has it. `classic`: on one node of a
+   * cluster, and while that one is down nobody can call the service. `quorum`: on several, so that calls go on without
+   * any one of them, and each costs a write to their disks. All versions of a service have to say the same.
+   * @default "classic"
+   */
+  readonly callQueue?: "classic" | "quorum";
   /** What happens when a reaction fails. @default ten tries over some minutes, then a dead letter */
   readonly retry?: RetryPolicy;
 }
@@ -90,6 +97,11 @@ export function service<C extends AnyContract, const U extends Uses = {}>(
 ): Service<C> {
   checkMethods(contract, definition.methods);
   checkReactions(contract, definition);
+  const { callQueue = "classic" } = definition;
+  if (callQueue !== "classic" && callQueue !== "quorum")
+    throw new TypeError(
+      `Service "${contract.name}": callQueue is "${callQueue}"; use "classic" or "quorum".`,
+    );
   wholeNumber(
     `Service "${contract.name}": concurrency`,
     definition.concurrency,

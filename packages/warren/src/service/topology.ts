@@ -30,7 +30,7 @@ export function serviceTopology(service: Service, instance: string): Topology {
   const { group, ordered, everyInstance } = interests(service);
   const own = names.instance(name, instance);
   const queues: Queue[] = [
-    { name: names.requests(name), type: "classic", lifetime: "durable" },
+    callQueue(name, service.definition.callQueue ?? "classic"),
     { name: own, type: "classic", lifetime: "connection" },
     deadQueue(name),
   ];
@@ -63,6 +63,12 @@ function delayTiers({ definition }: Service): Topology[] {
   const delayed = reactions.filter(({ inOrder }) => inOrder === undefined);
   const tiers = new Set(delayed.flatMap(({ retry }) => tiersOf(retry ?? definition.retry ?? {})));
   return [...tiers].map(tierTopology);
+}
+
+/** Calls are given back when an instance dies, and soon end by their deadlines: the limit is to be out of the way. */
+function callQueue(service: string, type: "classic" | "quorum"): Queue {
+  const queue = { name: names.requests(service), type, lifetime: "durable" } as const;
+  return type === "quorum" ? { ...queue, deliveryLimit: 100 } : queue;
 }
 
 /** What a process needs that only hears events. */
