@@ -1,7 +1,7 @@
 import { killLeader, stopAppOfLeader } from "./cluster-faults.ts";
 import { blackhole, cutLines, refuseLines } from "./line-faults.ts";
 import { killNode, restartNode } from "./node-faults.ts";
-import { killAllWorkers, killWorker, rollWorkers } from "./process-faults.ts";
+import { freezeWorker, killAllWorkers, killWorker, rollWorkers } from "./process-faults.ts";
 import { type Demands, deadLetteringMs, type Load, type Scenario, settledMs } from "./scenario.ts";
 
 /** Few keys with much behind each; failed ones are tried again in place, and refused ones leave gaps. */
@@ -29,6 +29,28 @@ export const orderScenarios: readonly Scenario[] = [
     rhythm: { lastsMs: [0, 0], pauseMs: [600, 1_800] },
     demands,
     seconds: 14,
+  },
+  {
+    name: "ordered-workers-frozen",
+    about: "reactions in order: SIGSTOP of a worker for longer than two heartbeats, while another takes over",
+    group: "11",
+    nodes: 1,
+    load: { ...load, heartbeatSeconds: 1 },
+    faults: [freezeWorker],
+    rhythm: { lastsMs: [3_000, 4_000], pauseMs: [1_000, 1_500] },
+    demands,
+    seconds: 14,
+  },
+  {
+    name: "ordered-deadly",
+    about:
+      "reactions in order: messages that kill every process that tries them; the others are done in order",
+    group: "11",
+    nodes: 1,
+    load: { ...load, mix: { ok: 0.899, slow: 0.1, deadly: 0.001 } },
+    faults: [],
+    demands: { ...demands, noneDragged: true },
+    seconds: 8,
   },
   {
     name: "ordered-lines-cut",

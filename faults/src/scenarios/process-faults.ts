@@ -40,6 +40,16 @@ export const freezeWorkers: Fault = {
   },
 };
 
+/** One of them, so that another takes over what it holds and does not know to be lost. */
+export const freezeWorker: Fault = {
+  name: "SIGSTOP of a worker",
+  async strike({ workers }, chance) {
+    const frozen = chosen(workers, chance);
+    frozen.signal("SIGSTOP");
+    return async () => frozen.signal("SIGCONT");
+  },
+};
+
 export const freezePublisher: Fault = {
   name: "SIGSTOP of a publisher",
   async strike({ publishers }, chance) {
