@@ -6,6 +6,8 @@ export interface FromEnvOptions {
   readonly env?: Readonly<Record<string, string | undefined>>;
   /** Told of lost and new connections. @default nobody */
   readonly log?: Logger;
+  /** How long operations wait for RabbitMQ; the embedded broker is there at once. @default 30_000 */
+  readonly connectTimeoutMs?: number | undefined;
 }
 
 /**
@@ -14,7 +16,7 @@ export interface FromEnvOptions {
  * @throws Error when the journal cannot be used, naming it
  */
 export async function fromEnv(options: FromEnvOptions = {}): Promise<Transport> {
-  const { env = process.env, log } = options;
+  const { env = process.env, log, connectTimeoutMs } = options;
   const urls = env.AMQP_URL?.split(",")
     .map((url) => url.trim())
     .filter((url) => url !== "");
@@ -24,5 +26,9 @@ export async function fromEnv(options: FromEnvOptions = {}): Promise<Transport> 
     return embedded({ log, dataDir });
   }
   const { rabbitmq } = await import("./rabbitmq/index.ts");
-  return rabbitmq(log === undefined ? { urls } : { urls, log });
+  return rabbitmq({
+    urls,
+    ...(log !== undefined && { log }),
+    ...(connectTimeoutMs !== undefined && { connectTimeoutMs }),
+  });
 }

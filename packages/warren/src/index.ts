@@ -71,7 +71,7 @@ export type { LetterFilter } from "./dead-letters/filter.ts";
 export { type DeadLetter, type LetterBody, letterBody } from "./dead-letters/letter.ts";
 export type { LetterEdit } from "./dead-letters/republish.ts";
 export type { Seen } from "./dead-letters/see.ts";
-export type { Decision, StayedLetter } from "./dead-letters/tally.ts";
+export type { Decision, DecisionPart, StayedLetter } from "./dead-letters/tally.ts";
 export { isSystemCode, systemFaults } from "./fault.ts";
 export { type Random, randomId, systemRandom } from "./id.ts";
 export type { Headers, HeaderValue, Incoming, Outgoing, Properties } from "./message.ts";

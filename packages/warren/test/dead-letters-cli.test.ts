@@ -75,7 +75,7 @@ it("replays and discards what is chosen, and refuses when nothing is", async () 
   });
   expect(await run("replay", "a", ...here(), "--dry-run")).toMatchObject({
     code: 0,
-    stdout: `Would replay 1 dead letter.\n  1 to ${queue}\n`,
+    stdout: `Would replay 1 dead letter:\n  1 of ${w().service}, failed, to ${queue}\n`,
   });
   expect(await ids()).toEqual(["a", "b", "c"]);
   expect(await run("replay", "a", ...here())).toMatchObject({ code: 0 });
@@ -113,7 +113,8 @@ it("edits a letter in the editor, from a file or from standard input, and replay
     stderr: expect.stringContaining("no JSON"),
   });
   const last = await finish(begin(["edit", "a", ...here(), "--body", "-", "--replay"]), '{"n":4}');
-  expect(last).toMatchObject({ code: 0, stderr: "" });
+  const stdout = `1 dead letter changed and replayed to ${queue}.\n`;
+  expect(last).toEqual({ code: 0, stdout, stderr: "" });
   expect(await w().drain(queue)).toEqual(['{"n":4}']);
   expect(readFileSync(file, "utf8")).toBe('{"n":3}\n');
 });
@@ -149,6 +150,38 @@ it("says what is missing, and never a password", async () => {
     code: 1,
     stderr: expect.stringContaining('"no-such-service" never started'),
   });
+});
+
+it.runIf(process.platform === "linux")("discards no letter that came after the question", async () => {
+  await w().put({ id: "a" }, { id: "b" });
+  const command = [process.execPath, main, "dead-letters", "discard", ...here()].join(" ");
+  const env = { ...process.env, AMQP_URL: inject("amqpUrl"), WARREN_DATA: "" };
+  const running = spawn("script", ["-qec", command, "/dev/null"], { env });
+  onTestFinished(() => void running.kill("SIGKILL"));
+  let seen = "";
+  running.stdout.on("data", (chunk) => {
+    seen += String(chunk);
+  });
+  await expect.poll(() => seen, { timeout: 20_000 }).toContain("Discard 2 dead letters?");
+  await w().put({ id: "c" });
+  running.stdin.write("y\n");
+  await new Promise((resolve) => running.once("close", resolve));
+  expect(seen).toContain("2 dead letters discarded.");
+  expect(await ids()).toEqual(["c"]);
+});
+
+it("points to the help of the command that was used wrongly", async () => {
+  const { code, stderr } = await run("discard", "--every");
+  expect(code).toBe(2);
+  expect(stderr).toContain("npx warren dead-letters discard --help");
+});
+
+it("gives up after five seconds where no broker answers", async () => {
+  const begun = performance.now();
+  const { code, stderr } = await finish(begin(["list"], { AMQP_URL: "amqp://127.0.0.1:1" }));
+  expect(code).toBe(1);
+  expect(stderr).toMatch(/No RabbitMQ at .* within 5000 ms .*Start one, or correct the URL/);
+  expect(performance.now() - begun).toBeLessThan(20_000);
 });
 
 it("ends in peace when nobody reads its output to the end", async () => {

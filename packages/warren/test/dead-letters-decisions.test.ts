@@ -100,7 +100,7 @@ describe.each(transports)("deciding dead letters, on %s", (transport) => {
     const queue = await w().queue("events");
     await w().put({ id: "a", queue }, { id: "b", queue }, { id: "c", queue: `${w().service}.gone` });
     const would: Decision = await w().letters.replay(here(), { dryRun: true });
-    expect(would).toMatchObject({ done: 2, queues: [{ queue, count: 2 }], stayed: [{ id: "c" }] });
+    expect(would).toMatchObject({ done: 2, parts: [{ queue, count: 2 }], stayed: [{ id: "c" }] });
     expect(await w().letters.discard(here(), { dryRun: true })).toMatchObject({ done: 3 });
     expect(await w().letters.edit("a", { body: "1" }, { ...here(), dryRun: true })).toMatchObject({
       done: 1,

@@ -45,7 +45,7 @@ describe.each(transports)("a hostile dead letter, on %s", (transport) => {
     await w().put(...strange.map((queue, n) => ({ id: `m${n}`, queue })), { id: "own", queue: own });
     const why = "nothing says which queue of its service it came from";
     const stayed = strange.map((_, n) => ({ id: `m${n}`, service: w().service, why }));
-    const told = { done: 1, stayed, queues: [{ queue: own, count: 1 }] };
+    const told = { done: 1, stayed, parts: [{ queue: own, count: 1 }] };
     expect(await w().letters.replay(here(), { dryRun: true })).toMatchObject(told);
     expect(await w().letters.replay(here())).toMatchObject(told);
     expect(await w().transport.inspect(other)).toMatchObject({ messages: 0 });

@@ -207,7 +207,7 @@ describe.each(transports)("a message without a queue, on %s", (transport) => {
     ]);
     expect(await w().letters.replay(only)).toMatchObject({ done: 0, stayed: [{ id: `lost-${service}` }] });
     const back = await w().queue("events");
-    expect(await w().letters.replay(only)).toMatchObject({ done: 1, queues: [{ queue: gone, count: 1 }] });
+    expect(await w().letters.replay(only)).toMatchObject({ done: 1, parts: [{ queue: gone, count: 1 }] });
     expect(await w().drain(back)).toEqual(["{}"]);
   });
 });

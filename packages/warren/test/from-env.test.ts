@@ -4,6 +4,13 @@ import { join } from "node:path";
 import { expect, it, onTestFinished } from "vitest";
 import { fromEnv } from "../src/index.ts";
 
+it("with AMQP_URL operations wait for a broker as long as they are told", async () => {
+  const env = { AMQP_URL: "amqp://127.0.0.1:1" };
+  const transport = await fromEnv({ env, connectTimeoutMs: 50 });
+  onTestFinished(() => transport.close({ drainMs: 0 }));
+  await expect(transport.inspect("any")).rejects.toThrow("within 50 ms");
+});
+
 it("without AMQP_URL the transport is the embedded one, with a journal where WARREN_DATA names a folder", async () => {
   const folder = mkdtempSync(join(tmpdir(), "warren-env-"));
   onTestFinished(() => rmSync(folder, { recursive: true }));

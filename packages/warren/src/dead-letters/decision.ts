@@ -4,11 +4,10 @@ import type { Transport } from "../transport.ts";
 import { wholeNumber } from "../whole-number.ts";
 import { type Desk, decide, type Item } from "./decide.ts";
 import { type LetterFilter, matcher } from "./filter.ts";
-import type { DeadLetter } from "./letter.ts";
 import { edited, type LetterEdit, revived } from "./republish.ts";
 import { see } from "./see.ts";
 import type { Source } from "./source.ts";
-import { type Decision, gone, tallying } from "./tally.ts";
+import { type Decision, gone, type Told, tallying } from "./tally.ts";
 
 export interface DecisionOptions {
   /** Says what would be done, and does nothing. @default false */
@@ -131,9 +130,9 @@ async function rehearse(
   filter: LetterFilter,
   signal: AbortSignal | undefined,
 ): Promise<Decision> {
-  const meant: Pick<DeadLetter, "id" | "service" | "queue">[] = [];
-  const seen = await see(desk, sources, filter, signal, ({ id, service, queue }) => {
-    if (meant.length < (filter.limit ?? Number.POSITIVE_INFINITY)) meant.push({ id, service, queue });
+  const meant: Told[] = [];
+  const seen = await see(desk, sources, filter, signal, ({ id, service, reason, queue }) => {
+    if (meant.length < (filter.limit ?? Number.POSITIVE_INFINITY)) meant.push({ id, service, reason, queue });
     return false;
   });
   const tally = tallying(filter);

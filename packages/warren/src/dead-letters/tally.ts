@@ -9,12 +9,21 @@ export interface Decision {
   readonly stayed: readonly StayedLetter[];
   /** Ids of the filter that no letter has. */
   readonly missing: readonly string[];
-  /** Where how many of those done went. */
-  readonly queues: readonly { readonly queue: string; readonly count: number }[];
+  /** How many of those done were of which service and reason, and which queue they are for. */
+  readonly parts: readonly DecisionPart[];
   /** Events that nobody subscribes to still: they were sent, and are in `warren.unheard` again. As far as its length tells. */
   readonly unheardAgain: number;
   /** Letters that were not looked at, since there were too many at once. Decide again; where that does nothing, with a larger `maxLetters`. */
   readonly unseen: number;
+}
+
+export interface DecisionPart {
+  /** As in `DeadLetter.service`. */
+  readonly service: string;
+  readonly reason: string;
+  /** Where a replay sends them. Of `warren.unheard` it is the event, which goes to all who subscribe to it. */
+  readonly queue: string | undefined;
+  readonly count: number;
 }
 
 export interface StayedLetter {
@@ -35,12 +44,13 @@ export interface Tally {
   decision(): Decision;
 }
 
-type Told = Pick<DeadLetter, "id" | "service" | "queue">;
+/** What is counted of a letter. */
+export type Told = Pick<DeadLetter, "id" | "service" | "reason" | "queue">;
 
 export function tallying({ ids = [] }: LetterFilter): Tally {
   const missing = new Set(ids);
   const stayed: StayedLetter[] = [];
-  const queues = new Map<string, number>();
+  const parts = new Map<string, { -readonly [K in keyof DecisionPart]: DecisionPart[K] }>();
   const stay = ({ id, service }: Told, why: string): void => {
     missing.delete(id);
     stayed.push({ id, service, why });
@@ -55,14 +65,17 @@ export function tallying({ ids = [] }: LetterFilter): Tally {
       if (failure !== undefined) return stay(letter, whyOf(letter, failure));
       missing.delete(letter.id);
       tally.done++;
-      const queue = letter.queue ?? "";
-      queues.set(queue, (queues.get(queue) ?? 0) + 1);
+      const { service, reason, queue } = letter;
+      const key = JSON.stringify([service, reason, queue]);
+      const part = parts.get(key);
+      if (part === undefined) parts.set(key, { service, reason, queue, count: 1 });
+      else part.count++;
     },
     decision: (): Decision => ({
       done: tally.done,
       stayed,
       missing: [...missing],
-      queues: [...queues].map(([queue, count]) => ({ queue, count })),
+      parts: [...parts.values()],
       unheardAgain: tally.unheardAgain,
       unseen: tally.unseen,
     }),

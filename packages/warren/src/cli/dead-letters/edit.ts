@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import type { Command } from "commander";
 import { type DeadLetter, letterBody } from "../../index.ts";
-import { report } from "./decide.ts";
+import { rehearsal, report, reportEdited } from "./report.ts";
 import { inSession, type Session } from "./session.ts";
 import { noSuch } from "./show.ts";
 
@@ -39,11 +39,20 @@ async function editOne({ letters, signal }: Session, id: string, options: EditOp
   }
   const { dryRun } = options;
   const changed = await letters.edit(id, { body }, { ...where, dryRun });
-  report(changed, dryRun === true ? "Would change" : "changed", dryRun === true);
-  if (changed.done === 0 || changed.stayed.length > 0) return false;
-  if (options.replay !== true || dryRun === true) return true;
-  const replayed = await letters.replay({ services: options.service, ids: [id] }, { signal });
-  report(replayed, "replayed", false);
+  const isChanged = changed.done > 0 && changed.stayed.length === 0;
+  if (dryRun === true || options.replay !== true || !isChanged) {
+    if (dryRun === true)
+      rehearsal(changed, options.replay === true ? "Would change and replay" : "Would change");
+    else report(changed, "changed");
+    return isChanged;
+  }
+  const replayed = await letters
+    .replay({ services: options.service, ids: [id] }, { signal })
+    .catch((error) => {
+      report(changed, "changed");
+      throw error;
+    });
+  reportEdited(changed, replayed);
   return replayed.done > 0 && replayed.stayed.length === 0;
 }
 

@@ -15,7 +15,7 @@ export interface FilterOptions {
 
 export function withFilter(command: Command): Command {
   return command
-    .option("--service <name>", "of this service (may be repeated; default: all)", collect)
+    .option("--service <name>", "letters of this service (may be repeated; default: all)", collect)
     .option("--event <type>", "of this event or method, such as orders.placed (may be repeated)", collect)
     .option(
       "--reason <reason>",
@@ -23,8 +23,8 @@ export function withFilter(command: Command): Command {
       collectReason,
     )
     .option("--error <text>", "whose error contains this text")
-    .option("--older-than <time>", "given up longer ago than 90s, 30m, 2h, 7d, 4w", parseTime)
-    .option("--newer-than <time>", "given up since then", parseTime);
+    .option("--older-than <time>", "given up longer ago than that: 90s, 30m, 2h, 7d, 4w", parseTime)
+    .option("--newer-than <time>", "given up no longer ago than that", parseTime);
 }
 
 export function filterOf(options: FilterOptions, ids: readonly string[] = []): LetterFilter {

@@ -48,7 +48,7 @@ function printLetters(letters: readonly DeadLetter[], seen: Seen): void {
   }
   const shown =
     letters.length < seen.matched
-      ? `The first ${letters.length} of ${counted(seen.matched)}.`
+      ? `The first ${letters.length.toLocaleString("en")} of ${counted(seen.matched)}, service by service, the oldest first.`
       : `${counted(seen.matched)}.`;
   const more = letters.length < seen.matched ? " More with --limit, causes with --group." : "";
   console.log(`${letters.length === 0 ? nothing(seen) : shown}${more}${unseen(seen)}`);

@@ -2,6 +2,9 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { type DeadLetters, deadLetters, fromEnv, systemClock, type Transport } from "../../index.ts";
 
+/** A service waits longer for its broker; a person who mistyped an address should not. */
+const connectTimeoutMs = 5_000;
+
 /** What a command works with. */
 export interface Session {
   readonly letters: DeadLetters;
@@ -32,15 +35,15 @@ export async function inSession(run: (session: Session) => Promise<boolean>): Pr
   };
   process.on("SIGINT", interrupt).on("SIGTERM", interrupt);
   let transport: Transport | undefined;
-  // Trying takes half a minute where nothing answers, and silence says nothing.
+  // Silence says nothing where somebody waits.
   const waiting = systemClock.after(2_000, () => {
     if (transport === undefined || transport.state.publishing) return;
     console.error(
-      `The broker does not answer yet; trying for 30 seconds (${transport.state.reason ?? "no answer"}) ...`,
+      `The broker does not answer yet; trying for ${connectTimeoutMs / 1_000} seconds (${transport.state.reason ?? "no answer"}) ...`,
     );
   });
   try {
-    transport = await fromEnv();
+    transport = await fromEnv({ connectTimeoutMs });
     const found = await run({ letters: deadLetters(transport), signal: stop.signal });
     if (stop.signal.aborted) process.exitCode = 130;
     else if (!found) process.exitCode = 1;
