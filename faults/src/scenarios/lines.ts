@@ -31,7 +31,7 @@ export const lineScenarios: readonly Scenario[] = [
     load: { heartbeatSeconds: 1 },
     faults: [blackhole],
     rhythm: { lastsMs: [1_000, 5_000], pauseMs: [1_500, 2_500] },
-    seconds: 14,
+    seconds: 12,
   },
   {
     name: "lines-cut-and-killed",

@@ -22,7 +22,7 @@ export const singleNodeScenarios: readonly Scenario[] = [
     faults: [restartNode],
     rhythm: { lastsMs: [200, 1_500], pauseMs: [2_500, 4_000] },
     demands: { recoveryMs: 2_000 },
-    seconds: 20,
+    seconds: 16,
   },
   {
     name: "node-killed",
@@ -32,7 +32,7 @@ export const singleNodeScenarios: readonly Scenario[] = [
     patienceMs: deadLetteringMs,
     faults: [killNode],
     rhythm: { calmMs: settledMs, lastsMs: [200, 1_500], pauseMs: [2_500, 4_000] },
-    seconds: 20,
+    seconds: 17,
   },
   {
     name: "node-app-stopped",
@@ -89,6 +89,6 @@ export const singleNodeScenarios: readonly Scenario[] = [
     load: { mix: { ok: 0.97, slow: 0.03 }, slowMs: 1_600, timeoutMs: 10_000, perSecond: 100 },
     faults: [consumerTimeout],
     rhythm: { lastsMs: [3_000, 4_000], pauseMs: [1_500, 2_500] },
-    seconds: 14,
+    seconds: 12,
   },
 ];
