@@ -4,6 +4,7 @@ import { type Channel, type ChannelModel, connect, credentials } from "amqplib";
 import { Fault } from "../fault.ts";
 import type { Outgoing } from "../message.ts";
 import type { Clock } from "../time.ts";
+import { answered } from "./answered.ts";
 import type { Credentials } from "./login.ts";
 import type { Endpoint, RabbitmqTls, Settings } from "./options.ts";
 import { type FrameWriter, frameWriter } from "./wire.ts";
@@ -139,7 +140,8 @@ export async function openAmqp(
       // A message is several small frames: with Nagle's algorithm each hop costs 40 ms.
       noDelay: true,
       keepAlive: true,
-      timeout: Math.min(settings.connectTimeoutMs, 10_000),
+      // A host that never answers leaves time for the others.
+      timeout: Math.min(Math.ceil(settings.connectTimeoutMs / settings.endpoints.length), 10_000),
       clientProperties: { connection_name: ["warren", settings.name, purpose].filter(Boolean).join(" ") },
     },
   );
@@ -190,7 +192,7 @@ function wrapConnection(model: ChannelModel, endpoint: Endpoint, settings: Setti
       const channel = await model.createChannel().catch((error: Error) => {
         throw /No channels left/.test(error.message) ? allTaken(endpoint, inside.channelMax) : error;
       });
-      return wrapChannel(connection, channel, writer, settings.clock.soon);
+      return wrapChannel(connection, channel, writer, settings.clock);
     },
     async updateSecret(secret, waitMs) {
       const done = Promise.withResolvers<void>();
@@ -235,7 +237,7 @@ function wrapChannel(
   connection: AmqpConnection,
   channel: Channel,
   writer: FrameWriter,
-  soon: Clock["soon"],
+  clock: Clock,
 ): AmqpChannel {
   const inside = channel as unknown as ChannelInside;
   const number = inside.ch;
@@ -249,6 +251,15 @@ function wrapChannel(
     // a frame after that would be an error of the whole connection.
     writer.flush();
     open = false;
+  }
+
+  /** Where there is no answer in time, the channel is given up, and closed should there be one after all. */
+  function ask<T>(what: string, answer: Promise<T>): Promise<T> {
+    return answered(clock, what, answer, (late) => {
+      end();
+      const close = (): void => void channel.close().catch(() => {});
+      late.then(close, close);
+    });
   }
 
   channel.on("error", (error: AmqpError) => {
@@ -303,33 +314,35 @@ function wrapChannel(
     },
     async consume(queue, noAck, deliver) {
       const options = { noAck, consumerTag };
-      await channel.consume(
-        queue,
-        (message) => deliver((message as RawMessage | null) ?? undefined),
-        options,
-      );
+      const run = (message: unknown): void => {
+        // Not on a channel that was given up: what it brings goes back when it closes.
+        if (open) deliver((message as RawMessage | null) ?? undefined);
+      };
+      await ask(`consuming of queue "${queue}"`, channel.consume(queue, run, options));
     },
     async cancel() {
       await channel.cancel(consumerTag);
     },
     async exchange(name, type, alternateExchange) {
       const options = alternateExchange === undefined ? {} : { alternateExchange };
-      await channel.assertExchange(name, type, { durable: true, ...options });
+      const answer = channel.assertExchange(name, type, { durable: true, ...options });
+      await ask(`declaration of exchange "${name}"`, answer);
     },
     async queue(name, options) {
-      return (await channel.assertQueue(name, options)).messageCount;
+      const answer = channel.assertQueue(name, options);
+      return (await ask(`declaration of queue "${name}"`, answer)).messageCount;
     },
     async bind(queue, exchange, key) {
-      await channel.bindQueue(queue, exchange, key);
+      await ask(`binding of queue "${queue}"`, channel.bindQueue(queue, exchange, key));
     },
-    check: (queue) => channel.checkQueue(queue),
+    check: (queue) => ask(`question about queue "${queue}"`, channel.checkQueue(queue)),
     async close() {
       if (!open) return;
       end();
       const lost = Promise.withResolvers<never>();
       // When the connection breaks now, amqplib never answers. After a goodbye that was answered this comes too late.
       channel.once("close", () =>
-        soon(() => lost.reject(new Error("the connection was lost while a channel was closed"))),
+        clock.soon(() => lost.reject(new Error("the connection was lost while a channel was closed"))),
       );
       await Promise.race([channel.close(), lost.promise]);
     },

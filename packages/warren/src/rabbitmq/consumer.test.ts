@@ -95,3 +95,47 @@ describe("a consumer that the broker sends nothing although messages are ready",
     expect(opened).toHaveLength(2);
   });
 });
+
+it("tells that what was in hand is gone when it leaves a channel, before the next one brings anything, and once", async () => {
+  const clock = virtualClock();
+  const opened: { deliver(message: RawMessage | undefined): void; closed(): void }[] = [];
+  const connection = {
+    open: true,
+    async channel() {
+      let closed = (): void => {};
+      return {
+        connection,
+        open: true,
+        onClosed: (run: () => void) => {
+          const before = closed;
+          closed = () => (before(), run());
+        },
+        async prefetch() {},
+        async consume(_queue: string, _noAck: boolean, deliver: (message?: RawMessage) => void) {
+          opened.push({ deliver, closed: () => closed() });
+        },
+        // The broker takes its time to answer the goodbye.
+        close: () => new Promise(() => {}),
+        beforeFlush() {},
+      } as unknown as AmqpChannel;
+    },
+  } as AmqpConnection;
+  const events: string[] = [];
+  const consumer = queueConsumer(
+    readOptions({ clock, random: () => 0.5 }),
+    "q",
+    () => {
+      events.push("message");
+      return new Promise(() => {});
+    },
+    { prefetch: 10, inOrder: true, lost: () => events.push("lost") },
+    { changed() {}, redeclare: async () => {} },
+  );
+  await consumer.attach(connection, true);
+  opened[0]!.deliver(raw);
+  opened[0]!.deliver(undefined);
+  await clock.advance(1_000);
+  opened[1]!.deliver(raw);
+  opened[0]!.closed();
+  expect(events).toEqual(["message", "lost", "message"]);
+});

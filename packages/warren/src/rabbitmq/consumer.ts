@@ -33,6 +33,8 @@ export function queueConsumer(
   let running = 0;
   let stopping: Promise<void> | undefined;
   let idle: (() => void) | undefined;
+  /** The channel is left, or closed: what came over it counts for nothing. */
+  let gone = (): void => {};
   /** On this channel. */
   let delivered = 0;
   let deliveredAtLook = 0;
@@ -45,9 +47,12 @@ export function queueConsumer(
       if (again) await hooks.redeclare(connection, queue);
       const channel = await connection.channel();
       await channel.prefetch(prefetch);
-      channel.onClosed(() => {
-        if (!stopping) lost?.();
-      });
+      let isGone = false;
+      gone = () => {
+        if (!isGone && !stopping) lost?.();
+        isGone = true;
+      };
+      channel.onClosed(gone);
       const settle = settlement(channel);
       delivered = deliveredAtLook = looksInVain = 0;
       await channel.consume(queue, false, (raw) => {
@@ -56,6 +61,8 @@ export function queueConsumer(
       });
       return channel;
     },
+    // Not when the broker has answered the goodbye: the next channel may have brought messages by then.
+    lost: () => gone(),
   });
 
   function deliver(settle: Settlement, raw: RawMessage): void {
