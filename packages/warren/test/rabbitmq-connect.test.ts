@@ -1,7 +1,7 @@
 import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { type AddressInfo, connect } from "node:net";
+import { type AddressInfo, connect, createServer as createTcpServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createServer } from "node:tls";
@@ -30,6 +30,21 @@ test("options that make no sense are named, and the password never is", () => {
     expect(() => rabbitmq(url)).toThrow(expect.not.stringContaining("secret"));
     expect(() => rabbitmq(url)).toThrow("amqp://user:password@host");
   }
+});
+
+test("a host that never answers leaves time for the others", async () => {
+  const mute = createTcpServer(() => {});
+  await once(mute.listen(0, "127.0.0.1"), "listening");
+  onTestFinished(() => void mute.close());
+  const { port } = mute.address() as AddressInfo;
+  const own = rabbitmq({
+    urls: [`amqp://127.0.0.1:${port}`, inject("amqpUrl")],
+    connectTimeoutMs: 4_000,
+    random: () => 0,
+  });
+  onTestFinished(() => own.close({ drainMs: 0 }));
+  await own.declare({});
+  expect(own.state.publishing).toBe(true);
 });
 
 test("no broker is UNAVAILABLE after the time to connect, naming where and why", async () => {
