@@ -111,7 +111,7 @@ it("takes all letters of services, and what nobody heard only where it is named"
   expect(await left(dataDir)).toEqual([]);
 });
 
-it.runIf(process.platform === "linux")("asks on a terminal before several letters are deleted", async () => {
+it("asks on a terminal before several letters are deleted", async () => {
   const dataDir = await withLetters();
   const refused = await typed(dataDir, "n\n", "discard", "--all");
   expect(refused).toContain("1 of mailer, failed");

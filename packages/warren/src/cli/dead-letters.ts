@@ -43,6 +43,21 @@ export function deadLettersCommand(): Command {
     "look at what services gave up, mend it, replay it",
   );
 
+  addLooks(letters);
+  addEdit(letters);
+  addDecisions(letters);
+  addExport(letters);
+  letters.addHelpText("after", examples);
+  for (const command of [letters, ...letters.commands]) {
+    const name = command === letters ? "" : ` ${command.name()}`;
+    command.showHelpAfterError(`(see "npx warren dead-letters${name} --help")`);
+    // Help that was asked for is no mistake.
+    command.exitOverride(({ exitCode }) => process.exit(exitCode === 0 ? 0 : 2));
+  }
+  return letters;
+}
+
+function addLooks(letters: Command): void {
   withFilter(letters.command("list"))
     .description("list letters, the oldest of each service first, or their causes")
     .option("--limit <number>", "how many letters to print", parseCount, 100)
@@ -58,7 +73,9 @@ export function deadLettersCommand(): Command {
     .option("--service <name>", "look only there (may be repeated)", collect)
     .option("--json", "as JSON")
     .action(show);
+}
 
+function addEdit(letters: Command): void {
   letters
     .command("edit")
     .description("change the body of a letter, in $VISUAL or $EDITOR unless it is given")
@@ -70,7 +87,9 @@ export function deadLettersCommand(): Command {
     .option("--dry-run", "change nothing, say what would be changed")
     .addHelpText("after", "\nThe changed letter moves behind the others of its service and keeps its id.")
     .action(edit);
+}
 
+function addDecisions(letters: Command): void {
   withFilter(letters.command("replay"))
     .description("send letters to the queue they failed in, as if they were new")
     .argument("[ids...]", "the letters, unless options choose them")
@@ -99,22 +118,15 @@ On a terminal it says what it is about to delete and asks, where it is more than
 one letter. What is deleted cannot be brought back.`,
     )
     .action(discard);
+}
 
+function addExport(letters: Command): void {
   withFilter(letters.command("export"))
     .description("write letters as lines of JSON; they stay where they are, and there is no import")
     .option("--limit <number>", "how many letters at the most", parseCount)
     .option("--to <file>", "write to this new file (default: standard output)")
     .addHelpText("after", "\nA copy for people and other tools: no command puts exported letters back.")
     .action(exportLetters);
-
-  letters.addHelpText("after", examples);
-  for (const command of [letters, ...letters.commands]) {
-    const name = command === letters ? "" : ` ${command.name()}`;
-    command.showHelpAfterError(`(see "npx warren dead-letters${name} --help")`);
-    // Help that was asked for is no mistake.
-    command.exitOverride(({ exitCode }) => process.exit(exitCode === 0 ? 0 : 2));
-  }
-  return letters;
 }
 
 function collect(value: string, earlier: readonly string[] = []): string[] {

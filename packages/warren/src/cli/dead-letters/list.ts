@@ -48,9 +48,9 @@ function printLetters(letters: readonly DeadLetter[], seen: Seen): void {
   }
   const shown =
     letters.length < seen.matched
-      ? `The first ${letters.length.toLocaleString("en")} of ${counted(seen.matched)}, service by service, the oldest first.`
+      ? `The first ${letters.length.toLocaleString("en")} of ${counted(seen.matched)}, service by service, the oldest first.\n`
       : `${counted(seen.matched)}.`;
-  const more = letters.length < seen.matched ? " More with --limit, causes with --group." : "";
+  const more = letters.length < seen.matched ? "More with --limit, causes with --group." : "";
   console.log(`${letters.length === 0 ? nothing(seen) : shown}${more}${unseen(seen)}`);
 }
 
