@@ -47,8 +47,7 @@ export const orderScenarios: readonly Scenario[] = [
       "reactions in order: messages that kill every process that tries them; the others are done in order",
     group: "11",
     nodes: 1,
-    // None that wait for a retry: in hand while others kill the process, they may be taken for the guilty ones.
-    load: { ...load, mix: { ok: 0.899, slow: 0.1, deadly: 0.001 } },
+    load: { ...load, mix: { ok: 0.799, slow: 0.1, flaky: 0.1, deadly: 0.001 } },
     faults: [],
     demands: { ...demands, noneDragged: true },
     seconds: 8,

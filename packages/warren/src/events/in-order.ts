@@ -37,6 +37,9 @@ const longestRetryingMs = 15 * 60_000;
 /** As often as an event comes back before it is suspected, and again: see `quarantine`. */
 const condemnedAfter = 2 * suspectedAfter;
 
+/** From here on it is done to its end, retries included, before another begins: so that it is condemned for its own doing only. */
+const aloneAfter = condemnedAfter - 2;
+
 /**
  * As often, the first that comes with a connection is condemned though the process lived on: it costs the connection
  * each time, as a handler does that blocks for longer than the broker waits for a heartbeat. Well below the delivery limit, at which
@@ -94,7 +97,7 @@ export function inOrder(options: InOrderOptions): InOrder {
     if (now.over) return settle("requeue");
     const { outcome } = isCondemned ? { outcome: condemn(message, now) } : await begin(message, now);
     settle(outcome);
-    if (isCondemned) await outcome;
+    if (message.returns >= aloneAfter) await outcome.catch(() => undefined);
     await quiet();
   }
 

@@ -1,3 +1,4 @@
+import { Fault } from "../fault.ts";
 import { idSource, randomId } from "../id.ts";
 import type { Logger } from "../log.ts";
 import { maxPrefetch, type Transport, type TransportState } from "../transport.ts";
@@ -115,14 +116,19 @@ export function rabbitmq(options: string | RabbitmqOptions): Transport {
     return connection;
   }
 
-  /** Runs on a connection, and again on the next one when it was lost in the middle. */
+  /**
+   * Runs on a connection, and again on the next one when it was lost in the middle, as long as one is waited for: the
+   * request itself may be what the broker ends the connection for.
+   */
   async function onConnection<T>(run: (connection: AmqpConnection) => Promise<T>): Promise<T> {
+    const until = settings.clock.now() + settings.connectTimeoutMs;
     for (;;) {
       const connection = await connected();
       try {
         return await run(connection);
       } catch (error) {
         if (connection.open) throw error;
+        if (settings.clock.now() > until) throw endedEachTime(connection, await connection.closed);
         log.debug(
           { err: error },
           "the connection was lost in the middle of a request; asking again on the next",
@@ -194,20 +200,25 @@ export function rabbitmq(options: string | RabbitmqOptions): Transport {
     publishing.start();
   }
 
-  async function attached(consumer: QueueConsumer, connection: AmqpConnection): Promise<void> {
-    try {
-      await consumer.attach(connection, true);
-    } catch (error) {
-      if (!isHomeDown(error)) throw error;
-      void consumer.attach(connection, false);
-    }
-  }
-
   /** The connection may have been replaced while the consumer was not on the list yet. */
   function catchUp(consumer: QueueConsumer | ReplyAddress): void {
     if (consuming.connection) void consumer.attach(consuming.connection, false);
     board.update();
   }
+}
+
+async function attached(consumer: QueueConsumer, connection: AmqpConnection): Promise<void> {
+  try {
+    await consumer.attach(connection, true);
+  } catch (error) {
+    if (!isHomeDown(error)) throw error;
+    void consumer.attach(connection, false);
+  }
+}
+
+function endedEachTime({ endpoint: { label } }: AmqpConnection, reason: string): Fault {
+  const message = `RabbitMQ at ${label} ended the connection each time it was asked (${reason}). Its log says more.`;
+  return new Fault("UNAVAILABLE", { broker: label }, { message });
 }
 
 function notRenewed(log: Logger): (reason: string, againMs: number) => void {
