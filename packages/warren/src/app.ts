@@ -69,6 +69,7 @@ export function app(options: AppOptions): App {
     await noteServices(
       transport,
       parts.services.map(({ contract }) => contract.name),
+      log,
     );
     await transport.declare(topologyOf(parts.services, parts.instance));
     await calls.start();

@@ -7,7 +7,7 @@ import { text } from "node:stream/consumers";
 import { expect, it, onTestFinished, vi } from "vitest";
 import { noteServices } from "../src/dead-letters/known-services.ts";
 import { embedded } from "../src/embedded/index.ts";
-import { deadLetters, headers, names } from "../src/index.ts";
+import { deadLetters, headers, names, silent } from "../src/index.ts";
 import { deadQueue } from "../src/retry/topology.ts";
 
 const main = join(import.meta.dirname, "../src/cli/main.ts");
@@ -18,7 +18,7 @@ async function withLetters(): Promise<string> {
   const dataDir = mkdtempSync(join(tmpdir(), "warren-test-"));
   onTestFinished(() => rmSync(dataDir, { recursive: true }));
   const transport = embedded({ dataDir });
-  await noteServices(transport, ["orders", "mailer", "retired"]);
+  await noteServices(transport, ["orders", "mailer", "retired"], silent);
   await transport.declare({
     queues: [
       deadQueue("orders"),

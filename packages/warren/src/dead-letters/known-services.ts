@@ -1,5 +1,6 @@
 import { json } from "../codec/json.ts";
 import { isServiceName } from "../contract/contract.ts";
+import type { Logger } from "../log.ts";
 import { names } from "../names.ts";
 import { looksAllowed } from "../retry/topology.ts";
 import type { Clock } from "../time.ts";
@@ -16,9 +17,15 @@ const servicesQueue: Queue = {
 
 /**
  * Notes the names of services that start for the first time, before their queues are declared: AMQP lists no queues, so
- * tools look here. A name may be noted twice, by two first instances at once, and never not at all.
+ * tools look here. A name may be noted twice, by two first instances at once. Where the broker takes no messages now, as
+ * during an alarm, the service starts without: tools can still be given its name.
+ * @throws Fault UNAVAILABLE when no broker answers in time
  */
-export async function noteServices(transport: Transport, services: readonly string[]): Promise<void> {
+export async function noteServices(
+  transport: Transport,
+  services: readonly string[],
+  log: Logger,
+): Promise<void> {
   if (services.length === 0) return;
   const [noted, ...dead] = await Promise.all(
     [names.services, ...services.map(names.dead)].map((queue) => transport.inspect(queue)),
@@ -37,6 +44,11 @@ export async function noteServices(transport: Transport, services: readonly stri
         persistent: true,
         mandatory: true,
       }),
+    ),
+  ).catch((err) =>
+    log.warn(
+      { err, services: fresh },
+      "new services could not be noted; dead-letters needs --service for them",
     ),
   );
 }
