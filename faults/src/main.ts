@@ -92,7 +92,8 @@ try {
     catalog.map(({ name }) => name),
     () => Math.floor(Math.random() * 2 ** 32),
   );
-  if (options.action === "list") list();
+  if (options.action === "help") process.stdout.write(usage);
+  else if (options.action === "list") list();
   else if (!(await (options.action === "mutants" ? runMutants : run)(options))) process.exitCode = 1;
 } catch (error) {
   if (!(error instanceof UsageError)) throw error;

@@ -25,6 +25,7 @@ it("reads what is asked for", () => {
   });
   expect(read("--list").action).toBe("list");
   expect(read("--mutants").action).toBe("mutants");
+  expect(read("--help").action).toBe("help");
 });
 
 it.each([

@@ -1,6 +1,6 @@
 /** What the user asked for. */
 export interface Options {
-  readonly action: "list" | "run" | "mutants";
+  readonly action: "help" | "list" | "run" | "mutants";
   /** Names of scenarios; empty for all. */
   readonly scenarios: readonly string[];
   readonly seed: number;
@@ -19,6 +19,7 @@ export const usage = `npm run faults -- --all | --scenario <name> ... | --mutant
   --scenario <name>  this one; may be repeated
   --mutants          Warren with one mistake at a time built in: each has to be found
   --list             the scenarios, one line each
+  --help             this page
 
   --seed <n>         decides which faults happen when   (default: a new one)
   --seconds <n>      how long faults are injected, instead of each scenario's own time
@@ -40,7 +41,8 @@ export function readOptions(
   const flags = { json: false, keep: false, write: false };
   const rest = [...args];
   for (let arg = rest.shift(); arg !== undefined; arg = rest.shift()) {
-    if (arg === "--all") actions.add("run");
+    if (arg === "--help" || arg === "-h") actions.add("help");
+    else if (arg === "--all") actions.add("run");
     else if (arg === "--list") actions.add("list");
     else if (arg === "--mutants") actions.add("mutants");
     else if (arg === "--json" || arg === "--keep" || arg === "--write") flags[arg.slice(2) as "json"] = true;
