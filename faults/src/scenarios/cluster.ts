@@ -79,8 +79,7 @@ export const clusterScenarios: readonly Scenario[] = [
     about: "a partition with the leader on the side of the minority",
     group: "5",
     nodes: 3,
-    // Without retries, which would now and then come home only minutes later: see `deadLetteringMs`.
-    load: { ...load, mix: { ok: 0.95, slow: 0.05 } },
+    load,
     patienceMs: deadLetteringMs,
     faults: [isolateLeader],
     rhythm: { lastsMs: [3_000, 5_000], pauseMs: [1_500, 2_500] },

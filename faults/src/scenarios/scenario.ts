@@ -94,9 +94,10 @@ export const usualRhythm: Rhythm = { lastsMs: [500, 2_000], pauseMs: [700, 2_500
  */
 export const settledMs = 6_000;
 /**
- * RabbitMQ's own dead-lettering publishes again after 180 s only what a queue did not confirm while its leader was away.
- * Messages that come home from a delay at such a moment are that late; they are in no figure of any queue meanwhile.
+ * RabbitMQ's own dead-lettering publishes again only after 10 s, as `warren broker up` sets it, what a queue did not
+ * confirm while its leader was away. Messages that come home from a delay at such a moment are that late each time;
+ * they are in no figure of any queue meanwhile.
  */
-export const deadLetteringMs = 200_000;
+export const deadLetteringMs = 45_000;
 
 export const usualSeconds = 10;

@@ -81,6 +81,12 @@ function cookiePath(folder: string): string {
 }
 
 /**
+ * After how long RabbitMQ's dead-lettering sends again what no queue confirmed. It does not try earlier when a leader
+ * went away, so by its own default a retry that came home just then is three minutes late, and those behind it too.
+ */
+const deadLetteringAgainMs = 10_000;
+
+/**
  * A new cluster is founded by its first node, which looks for nobody; the others join it. Asking all to find each
  * other ends, on a busy machine, in two clusters, and takes longer.
  * Erlang terms, not rabbitmq.conf: the latter is translated at every start, which takes longer than this node's work.
@@ -93,7 +99,9 @@ function settings({ name, port, peers }: NodePlan): string {
     {cluster_nodes, {[${name === peers[0] ? "" : `'${peers[0]}@localhost', '${name}@localhost'`}], disc}},
     {cluster_partition_handling, pause_minority}`;
   return `[
-  {rabbit, [{tcp_listeners, [{"127.0.0.1", ${port}}]}${cluster}]},
+  {rabbit, [
+    {tcp_listeners, [{"127.0.0.1", ${port}}]},
+    {dead_letter_worker_publisher_confirm_timeout, ${deadLetteringAgainMs}}${cluster}]},
   {ra, [{wal_max_size_bytes, 33554432}]}
 ].
 `;
