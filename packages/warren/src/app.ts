@@ -9,6 +9,7 @@ import { type EventPublisher, eventPublisher } from "./events/publisher.ts";
 import { idSource, randomId, systemRandom } from "./id.ts";
 import { consumeAs } from "./instance.ts";
 import { names } from "./names.ts";
+import { type RelayOptions, relay } from "./outbox/relay.ts";
 import { burying } from "./retry/bury.ts";
 import { mover } from "./retry/move.ts";
 import { retrier } from "./retry/retrier.ts";
@@ -21,6 +22,8 @@ import type { Place } from "./service/middleware.ts";
 import { running } from "./service/running.ts";
 import type { Service } from "./service/service.ts";
 import { serviceTopology, sharedTopology } from "./service/topology.ts";
+import { type StoreRuntime, storeRuntime } from "./store/runtime.ts";
+import type { Store } from "./store.ts";
 import { delay, systemClock } from "./time.ts";
 import type { Trail } from "./trail.ts";
 import type { Consumer, Topology } from "./transport.ts";
@@ -71,6 +74,7 @@ export function app(options: AppOptions): App {
       parts.services.map(({ contract }) => contract.name),
       log,
     );
+    for (const runtime of parts.runtimes) await runtime.open();
     await transport.declare(topologyOf(parts.services, parts.instance));
     await calls.start();
     const attaching = parts.services.flatMap((service) => consumeAs({ ...parts, ...parts.scopeOf(service) }));
@@ -78,6 +82,7 @@ export function app(options: AppOptions): App {
     // Also where one of them failed: the others work already.
     for (const outcome of outcomes) if (outcome.status === "fulfilled") consumers.push(outcome.value);
     await Promise.all(attaching);
+    for (const runtime of parts.runtimes) runtime.start();
   }
 
   async function stop(drainMs: number): Promise<void> {
@@ -89,6 +94,7 @@ export function app(options: AppOptions): App {
     outOfTime.abort();
     parts.running.abortAll();
     parts.ending.abort();
+    await Promise.all(parts.runtimes.map((runtime) => runtime.stop()));
     calls.stop();
     await transport.close({ drainMs: Math.max(500, end - clock.now()) });
     phase = "stopped";
@@ -165,17 +171,25 @@ function assemble(options: AppOptions) {
   setMaxListeners(0, ending.signal);
   const move = mover(transport, clock, log, ending.signal);
   const bury = burying({ move, clock, log, instance, version: options.version });
-  const scope = (contract: AnyContract, uses: Record<string, AnyContract>): InvocationScope => ({
+  const runtimes = runtimesOf(services, { transport, clock, log, instance });
+  const scope = (
+    contract: AnyContract,
+    uses: Record<string, AnyContract>,
+    store?: Store<any>,
+  ): InvocationScope => ({
     contract,
     uses,
     instance,
     log: log.child({ service: contract.name }),
     caller: calls,
     publisher,
+    runtime: store && runtimes.get(store),
+    clock,
   });
   return {
     ...common,
     services,
+    runtimes: [...runtimes.values()],
     use,
     place: { around: "handlers", clock, log } satisfies Place,
     random,
@@ -189,9 +203,23 @@ function assemble(options: AppOptions) {
     scope,
     scopeOf: (service: Service) => ({
       service,
-      scope: scope(service.contract, service.definition.uses ?? {}),
+      scope: scope(service.contract, service.definition.uses ?? {}, service.definition.store),
     }),
   };
+}
+
+/** Services that share a store share what Warren does with it. */
+function runtimesOf(
+  services: readonly Service[],
+  common: Omit<RelayOptions, "store">,
+): Map<Store<any>, StoreRuntime> {
+  const stores = new Set(services.flatMap(({ definition }) => definition.store ?? []));
+  return new Map(
+    [...stores].map((store) => [
+      store,
+      storeRuntime({ store, clock: common.clock, outbox: () => relay({ ...common, store }) }),
+    ]),
+  );
 }
 
 function checkUnique(services: readonly Service[]): void {

@@ -77,6 +77,17 @@ export { type Random, randomId, systemRandom } from "./id.ts";
 export type { Headers, HeaderValue, Incoming, Outgoing, Properties } from "./message.ts";
 export { headers, names } from "./names.ts";
 export { retryAfterOf } from "./retry/retry-after.ts";
+export {
+  type Dialect,
+  inTransaction,
+  type Query,
+  type QueryResult,
+  type Row,
+  type Sql,
+  type SqlValue,
+  type Store,
+  type Transaction,
+} from "./store.ts";
 export { type Clock, delay, systemClock, type Timer } from "./time.ts";
 export type { Trail } from "./trail.ts";
 export type * from "./transport.ts";

@@ -55,8 +55,12 @@ export function consumeAs(options: InstanceOptions): readonly Promise<Consumer>[
   const middleware = placed([...options.use, ...(service.definition.use ?? [])], options.place);
   const answer = responder({ ...options, middleware });
   const { group, ordered, everyInstance } = interests(service);
-  const hear = (queue: string, ids: readonly string[]): Handle =>
-    subscriber({ ...options, queue, listeners: listenersOf(service, ids, middleware) });
+  const hear = (queue: string, ids: readonly string[], marked = true): Handle =>
+    subscriber({
+      ...options,
+      queue,
+      listeners: listenersOf(service, ids, middleware).map((listener) => ({ ...listener, marked })),
+    });
   const consuming = [
     transport.consume(names.requests(name), answer, { prefetch }),
     transport.consume(names.instance(name, scope.instance), answer, { prefetch }),
@@ -77,7 +81,7 @@ export function consumeAs(options: InstanceOptions): readonly Promise<Consumer>[
     consuming.push(consumeInOrder(options, prefetch, listenersOf(service, ordered, middleware)));
   if (everyInstance.length > 0) {
     const queue = names.instanceEvents(name, scope.instance);
-    consuming.push(transport.consume(queue, hear(queue, everyInstance), { prefetch }));
+    consuming.push(transport.consume(queue, hear(queue, everyInstance, false), { prefetch }));
   }
   return consuming;
 }

@@ -2,7 +2,7 @@ import type { Codec } from "../codec/codec.ts";
 import { encoded } from "../codec/payload.ts";
 import type { Event } from "../contract/contract.ts";
 import { validated } from "../contract/schema.ts";
-import type { HeaderValue } from "../message.ts";
+import type { HeaderValue, Outgoing } from "../message.ts";
 import { headers, names } from "../names.ts";
 import type { Clock } from "../time.ts";
 import { leaveTrail, type Trail } from "../trail.ts";
@@ -11,6 +11,8 @@ import type { Transport } from "../transport.ts";
 export interface EventPublisher {
   /** Resolves when the broker has the event on the way to every subscriber; nobody subscribing is no failure. */
   emit(event: Event, data: unknown, trail: Trail): Promise<void>;
+  /** The message that `emit` would publish. @throws Fault INVALID_EVENT, TOO_LARGE */
+  message(event: Event, data: unknown, trail: Trail): Promise<Outgoing & { readonly messageId: string }>;
 }
 
 export interface EventPublisherOptions {
@@ -25,27 +27,29 @@ export interface EventPublisherOptions {
 /** Publishes events as CloudEvents 1.0 in binary mode: the body is the data, attributes are properties and headers. */
 export function eventPublisher(options: EventPublisherOptions): EventPublisher {
   const { transport, codec, clock, nextId, instance, maxBytes } = options;
+  const message: EventPublisher["message"] = async (event, data, trail) => {
+    const checked = await validated(event.schema, data, "INVALID_EVENT", `The event ${event.id}`);
+    const body = encoded(codec, checked, `The event ${event.id}`, maxBytes, "INVALID_EVENT");
+    const fields: Record<string, HeaderValue> = {
+      [headers.eventSpec]: "1.0",
+      [headers.eventSource]: `/services/${event.service}`,
+    };
+    return {
+      exchange: names.eventExchange,
+      key: event.id,
+      body,
+      persistent: true,
+      mandatory: false,
+      contentType: codec.contentType,
+      type: event.id,
+      messageId: nextId(),
+      appId: instance,
+      timestampSeconds: Math.floor(clock.now() / 1000),
+      headers: leaveTrail(fields, trail),
+    };
+  };
   return {
-    async emit(event, data, trail) {
-      const checked = await validated(event.schema, data, "INVALID_EVENT", `The event ${event.id}`);
-      const body = encoded(codec, checked, `The event ${event.id}`, maxBytes, "INVALID_EVENT");
-      const fields: Record<string, HeaderValue> = {
-        [headers.eventSpec]: "1.0",
-        [headers.eventSource]: `/services/${event.service}`,
-      };
-      await transport.publish({
-        exchange: names.eventExchange,
-        key: event.id,
-        body,
-        persistent: true,
-        mandatory: false,
-        contentType: codec.contentType,
-        type: event.id,
-        messageId: nextId(),
-        appId: instance,
-        timestampSeconds: Math.floor(clock.now() / 1000),
-        headers: leaveTrail(fields, trail),
-      });
-    },
+    message,
+    emit: async (event, data, trail) => transport.publish(await message(event, data, trail)),
   };
 }

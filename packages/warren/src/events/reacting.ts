@@ -3,6 +3,8 @@ import { decoded } from "../codec/payload.ts";
 import type { Event } from "../contract/contract.ts";
 import { validated } from "../contract/schema.ts";
 import { Fault, isFault } from "../fault.ts";
+import { AlreadyDone } from "../inbox/already-done.ts";
+import type { Mark } from "../inbox/inbox.ts";
 import type { Incoming } from "../message.ts";
 import type { Bury, DeathNotice } from "../retry/bury.ts";
 import type { RetryPolicy } from "../retry/policy.ts";
@@ -10,6 +12,8 @@ import type { Operation } from "../service/context.ts";
 import { Invocation, type InvocationScope } from "../service/invocation.ts";
 import type { Handler } from "../service/middleware.ts";
 import type { Running } from "../service/running.ts";
+import type { StoreRuntime } from "../store/runtime.ts";
+import type { Unit } from "../store/unit.ts";
 import type { Clock } from "../time.ts";
 import type { Disposition } from "../transport.ts";
 
@@ -21,6 +25,8 @@ export interface Listener {
   /** See `ReactionOptions`. */
   readonly timeoutMs: number;
   readonly inOrder?: true | ((event: any) => string) | undefined;
+  /** Whether the service's store knows what was done; not where every instance does it. @default true */
+  readonly marked?: boolean;
 }
 
 export interface ReactingOptions {
@@ -70,8 +76,14 @@ export function reacting(options: ReactingOptions): Reacting {
     },
     async run(listener, message, event) {
       const deadline = clock.now() + listener.timeoutMs;
-      const invocation = new Invocation(scope, listener.operation, message, deadline, undefined);
-      await running.run(listener.handler, event, invocation);
+      const invoke = (unit?: Unit): unknown =>
+        running.run(
+          listener.handler,
+          event,
+          new Invocation(scope, listener.operation, message, deadline, undefined, unit),
+        );
+      if (scope.runtime === undefined) await invoke();
+      else await onceMarked(scope.runtime, markOf(listener, message), invoke);
     },
     bury,
     buryUnknown(message) {
@@ -79,6 +91,31 @@ export function reacting(options: ReactingOptions): Reacting {
       return bury(message, "unknown", new Fault("UNKNOWN_METHOD", { type: message.type }, { message: text }));
     },
   };
+}
+
+/** A message without an id cannot be told from another one: it runs as often as it comes. */
+function markOf({ operation, marked = true }: Prepared, { messageId }: Incoming): Mark | undefined {
+  return messageId === undefined || !marked
+    ? undefined
+    : { consumer: `${operation.service} on ${operation.id}`, messageId };
+}
+
+/** Runs a reaction in a transaction that also says that it is done: what it changes, and emits, happens once. */
+async function onceMarked(
+  runtime: StoreRuntime,
+  mark: Mark | undefined,
+  invoke: (unit: Unit) => unknown,
+): Promise<void> {
+  if (mark !== undefined && (await runtime.inbox.isDone(mark))) return;
+  const unit = runtime.unit(mark === undefined ? {} : { mark });
+  try {
+    await invoke(unit);
+    await unit.commit();
+  } catch (error) {
+    await unit.rollback();
+    if (error instanceof AlreadyDone) return;
+    throw error;
+  }
 }
 
 /** Why a message whose event cannot be read is buried; `undefined` where the error says nothing of the kind. */

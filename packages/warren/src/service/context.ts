@@ -42,7 +42,10 @@ export type Uses = Readonly<Record<string, AnyContract>>;
 /** Typed clients, one per contract in `uses`; deadline, conversation and principal travel with their calls. */
 export type Clients<U> = { readonly [K in keyof U]: Client<U[K]> };
 
-/** Publishers, one per event of the service's own contract. Each resolves when the broker has the event. */
+/**
+ * Publishers, one per event of the service's own contract. Each resolves when the broker has the event; in a service with
+ * a store, when it is ready to be committed with what the handler changed, to be published right after.
+ */
 export type Emit<C extends AnyContract> = {
   readonly [K in keyof C["events"]]: C["events"][K] extends Event<any, infer I, any>
     ? (event: I) => Promise<void>
@@ -56,7 +59,18 @@ export type Raise<E> = {
 /** `any` and `unknown` first: `any` would pass for `void`. */
 type Data<T> = unknown extends T ? [data?: T] : [T] extends [void] ? [] : [data: T];
 
-export type HandlerContext<C extends AnyContract, U> = Context & {
+export type HandlerContext<C extends AnyContract, U, D = undefined> = Context & {
   readonly call: Clients<U>;
   readonly emit: Emit<C>;
-};
+} & Stored<D>;
+
+/** What a handler of a service with a store has beside. */
+type Stored<D> = [D] extends [undefined]
+  ? unknown
+  : {
+      /**
+       * The application's client of the store, in the handler's own transaction: it begins with the first statement,
+       * commits when the handler's result is good, together with what it emits, and is undone when the handler fails.
+       */
+      readonly db: D;
+    };

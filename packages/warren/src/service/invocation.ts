@@ -1,4 +1,4 @@
-import { type AnyContract, eventsOf } from "../contract/contract.ts";
+import { type AnyContract, type Event, eventsOf } from "../contract/contract.ts";
 import type { Expiring } from "../deadlines.ts";
 import type { EventPublisher } from "../events/publisher.ts";
 import type { Logger } from "../log.ts";
@@ -7,6 +7,9 @@ import type { Principal } from "../principal.ts";
 import { attemptOf } from "../retry/attempt.ts";
 import { boundClient } from "../rpc/bound-client.ts";
 import type { Caller } from "../rpc/caller.ts";
+import type { StoreRuntime } from "../store/runtime.ts";
+import type { Unit } from "../store/unit.ts";
+import type { Clock } from "../time.ts";
 import { conversationOf, principalOf, type Trail, traceOf } from "../trail.ts";
 import type { Context, Operation, Uses } from "./context.ts";
 
@@ -18,6 +21,9 @@ export interface InvocationScope {
   readonly log: Logger;
   readonly caller: Caller;
   readonly publisher: EventPublisher;
+  /** Where the service keeps its state, if it does. */
+  readonly runtime: StoreRuntime | undefined;
+  readonly clock: Clock;
 }
 
 /**
@@ -33,6 +39,7 @@ export class Invocation implements Context, Expiring {
   readonly fail: unknown;
   readonly #scope: InvocationScope;
   readonly #message: Incoming;
+  readonly #unit: Unit | undefined;
   #abort: AbortController | undefined;
   #abortReason: Error | undefined;
   #principal: Principal | undefined | null = null;
@@ -46,8 +53,11 @@ export class Invocation implements Context, Expiring {
     message: Incoming,
     deadline: number,
     fail: unknown,
+    /** What the handler changes together, in a service with a store. */
+    unit?: Unit,
   ) {
     this.#scope = scope;
+    this.#unit = unit;
     this.#message = message;
     this.operation = operation;
     this.deadline = deadline;
@@ -107,9 +117,31 @@ export class Invocation implements Context, Expiring {
       this.#emit = {};
       const { contract, publisher } = this.#scope;
       for (const event of eventsOf(contract))
-        this.#emit[event.name] = (data: unknown) => publisher.emit(event, data, this.trail);
+        this.#emit[event.name] = (data: unknown) =>
+          this.#unit === undefined
+            ? publisher.emit(event, data, this.trail)
+            : this.#emitWith(this.#unit, event, data);
     }
     return this.#emit;
+  }
+
+  /** In the handler's transaction: sent when it has committed. */
+  async #emitWith(unit: Unit, event: Event, data: unknown): Promise<void> {
+    const { publisher, contract, clock } = this.#scope;
+    const message = await publisher.message(event, data, this.trail);
+    unit.send({
+      id: message.messageId,
+      service: contract.name,
+      kind: "event",
+      type: event.id,
+      conversation: this.conversation,
+      dueAt: clock.now(),
+      message,
+    });
+  }
+
+  get db(): unknown {
+    return this.#unit?.db;
   }
 
   /** What this message hands on to those that the handler sends. */

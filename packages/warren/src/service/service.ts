@@ -2,17 +2,18 @@ import { type AnyContract, type Event, eventsOf } from "../contract/contract.ts"
 import type { Method } from "../contract/method.ts";
 import type { Principal } from "../principal.ts";
 import { checkRetry, type RetryPolicy } from "../retry/policy.ts";
+import type { Store } from "../store.ts";
 import { maxPrefetch } from "../transport.ts";
 import { wholeNumber } from "../whole-number.ts";
 import type { HandlerContext, Raise, Uses } from "./context.ts";
 import type { Middleware } from "./middleware.ts";
 
 /** One function per method of the contract. What it returns is validated; what it throws becomes a fault. */
-export type Handlers<C extends AnyContract, U> = {
+export type Handlers<C extends AnyContract, U, D = undefined> = {
   readonly [K in keyof C["methods"]]: C["methods"][K] extends Method<any, infer I, infer O, infer E, infer A>
     ? (
         input: Side<I, "out">,
-        context: HandlerContext<C, U> & { readonly fail: Raise<E> } & Admitted<A>,
+        context: HandlerContext<C, U, D> & { readonly fail: Raise<E> } & Admitted<A>,
       ) => Result<Side<O, "in">>
     : never;
 };
@@ -53,15 +54,20 @@ export interface ReactionOptions<E, X> {
   readonly timeoutMs?: number;
 }
 
-export type Reactions<C extends AnyContract, U> = [Known<C, U>] extends [never]
+export type Reactions<C extends AnyContract, U, D = undefined> = [Known<C, U>] extends [never]
   ? { readonly [none: string]: never }
-  : { readonly [N in keyof EventTable<C, U>]?: Reaction<EventTable<C, U>[N], HandlerContext<C, U>> };
+  : { readonly [N in keyof EventTable<C, U>]?: Reaction<EventTable<C, U>[N], HandlerContext<C, U, D>> };
 
-export interface ServiceDefinition<C extends AnyContract, U extends Uses> {
+export interface ServiceDefinition<C extends AnyContract, U extends Uses, D = undefined> {
   /** Contracts that this service calls or listens to: `context.call.<name>`, and the names that `on` may have. */
   readonly uses?: U;
-  readonly methods: Handlers<C, U>;
-  readonly on?: Reactions<C, U>;
+  readonly methods: Handlers<C, U, D>;
+  readonly on?: Reactions<C, U, D>;
+  /**
+   * Where the service keeps its state. Each handler then has `db`, and one transaction for what it changes and emits;
+   * a reaction has its effect there once for each event, however often the event is delivered.
+   */
+  readonly store?: Store<D>;
   /** Around every handler of this service, within the app's own. */
   readonly use?: readonly Middleware[];
   /** How many messages one instance works on at once, calls and events each. From 1 to 2,000. @default 100 */
@@ -81,7 +87,7 @@ export interface ServiceDefinition<C extends AnyContract, U extends Uses> {
 export interface Service<C extends AnyContract = AnyContract> {
   readonly kind: "service";
   readonly contract: C;
-  readonly definition: ServiceDefinition<any, any>;
+  readonly definition: ServiceDefinition<any, any, any>;
 }
 
 export const defaultConcurrency = 100;
@@ -91,9 +97,9 @@ export const defaultReactionTimeoutMs = 60_000;
  * Implements a contract. Nothing runs until the service is given to `app`.
  * @throws TypeError where a method has no handler, a handler no method, or an event in `on` is not in `uses`
  */
-export function service<C extends AnyContract, const U extends Uses = {}>(
+export function service<C extends AnyContract, const U extends Uses = {}, D = undefined>(
   contract: C,
-  definition: ServiceDefinition<C, U>,
+  definition: ServiceDefinition<C, U, D>,
 ): Service<C> {
   checkMethods(contract, definition.methods);
   checkReactions(contract, definition);
@@ -145,7 +151,7 @@ function checkMethods(contract: AnyContract, handlers: Readonly<Record<string, u
       );
 }
 
-function checkReactions(contract: AnyContract, { uses, on }: ServiceDefinition<any, any>): void {
+function checkReactions(contract: AnyContract, { uses, on }: ServiceDefinition<any, any, any>): void {
   const known = eventsById([contract, ...Object.values((uses ?? {}) as Uses)]);
   for (const id of Object.keys(on ?? {}))
     if (!known.has(id))

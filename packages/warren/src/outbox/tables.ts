@@ -1,0 +1,27 @@
+import type { Migration } from "../store/migration.ts";
+
+/** Messages that wait to be sent. Times are milliseconds since the Unix epoch. */
+export const outboxTables: Migration = {
+  name: "outbox",
+  up: ({ bytes, sequence }) => [
+    `create table warren_outbox (
+    seq ${sequence},
+    id text not null unique,
+    service text not null,
+    kind text not null,
+    type text not null,
+    conversation text not null,
+    lane text,
+    message text not null,
+    body ${bytes} not null,
+    due_at bigint not null,
+    leased_by text,
+    leased_until bigint not null,
+    attempts bigint not null,
+    last_error text,
+    created_at bigint not null
+  )`,
+    "create index warren_outbox_due on warren_outbox (due_at, seq)",
+    "create index warren_outbox_lane on warren_outbox (lane, seq) where lane is not null",
+  ],
+};

@@ -1,0 +1,121 @@
+import { mkdirSync } from "node:fs";
+import { dirname } from "node:path";
+import type { DatabaseSync } from "node:sqlite";
+import type { Dialect, Sql, SqlValue, Store } from "../store.ts";
+import { type Clock, systemClock } from "../time.ts";
+import { type Statements, statements } from "./statements.ts";
+import { turns, type Writer } from "./turns.ts";
+
+export interface SqliteOptions<D> {
+  /** Where the database is; made where it is missing, with its folder. @default in memory, gone with the process */
+  readonly file?: string | undefined;
+  /** The application's own client, made over `sql`: what handlers get as `db`. @default `sql` itself */
+  readonly client?: (sql: Sql) => D;
+  /** How long a transaction waits for another process that writes, in milliseconds. @default 5_000 */
+  readonly busyTimeoutMs?: number;
+  readonly clock?: Clock;
+}
+
+const dialect: Dialect = {
+  bytes: "blob",
+  sequence: "integer primary key autoincrement",
+  // One transaction writes at a time, and only writing ones are begun.
+  skipLocked: "",
+  forUpdate: "",
+  lock: () => undefined,
+};
+
+/**
+ * A store in an SQLite file, by Node's own driver. What was committed is on disk (`synchronous = full`). Transactions run
+ * one after the other; those that wait for each other are written to disk together.
+ */
+export function sqlite<D = Sql>(options: SqliteOptions<D> = {}): Store<D> {
+  const { file, client = (sql) => sql as D, busyTimeoutMs = 5_000, clock = systemClock } = options;
+  let opened: Opened | undefined;
+  let isClosed = false;
+
+  function database(): Opened {
+    if (isClosed) throw new Error(`The SQLite store ${file ?? "in memory"} is closed.`);
+    opened ??= openDatabase(file, busyTimeoutMs, clock);
+    return opened;
+  }
+
+  return {
+    name: "sqlite",
+    dialect,
+    client,
+    async open() {
+      database();
+    },
+    async query(text, values) {
+      const { reader, writer } = database();
+      // Not on the writer's connection, where it would be part of whatever transaction is under way.
+      if (reader !== undefined && isReading(text)) return reader.run(text, values);
+      const transaction = await writer.begin();
+      try {
+        const result = await transaction.query<any>(text, values);
+        await transaction.commit();
+        return result;
+      } catch (error) {
+        await transaction.rollback();
+        throw error;
+      }
+    },
+    begin: async () => database().writer.begin(),
+    async close() {
+      isClosed = true;
+      await opened?.close();
+      opened = undefined;
+    },
+  };
+}
+
+interface Opened {
+  readonly writer: Writer;
+  /** `undefined` in memory, where a second connection would see another database. */
+  readonly reader: Statements | undefined;
+  close(): Promise<void>;
+}
+
+function openDatabase(file: string | undefined, busyTimeoutMs: number, clock: Clock): Opened {
+  // Loaded here, so that who has no store neither loads SQLite nor sees the warning of a Node.js that calls it new.
+  const { DatabaseSync } = process.getBuiltinModule("node:sqlite");
+  const opened: DatabaseSync[] = [];
+  const connect = (): DatabaseSync => {
+    // Not waiting by itself: that would hold up the whole process.
+    const connection = new DatabaseSync(file ?? ":memory:", {
+      timeout: 0,
+      enableForeignKeyConstraints: true,
+    });
+    opened.push(connection);
+    return connection;
+  };
+  const close = (): void => {
+    for (const connection of opened.splice(0)) connection.close();
+  };
+  try {
+    // Whatever the application keeps is nobody else's business on this machine.
+    if (file !== undefined) mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
+    const writing = connect();
+    writing.exec(
+      `pragma busy_timeout = ${busyTimeoutMs}; pragma journal_mode = wal; pragma synchronous = full; pragma busy_timeout = 0`,
+    );
+    const writer = turns(statements(writing), busyTimeoutMs, clock);
+    const reader = file === undefined ? undefined : statements(connect());
+    return { writer, reader, close: () => writer.idle().then(close) };
+  } catch (cause) {
+    close();
+    throw new Error(
+      `The SQLite database ${file ?? "in memory"} cannot be opened: ${(cause as Error).message}`,
+      {
+        cause,
+      },
+    );
+  }
+}
+
+function isReading(text: string): boolean {
+  return /^\s*select\b/i.test(text);
+}
+
+export type { SqlValue };

@@ -1,0 +1,6 @@
+import { inboxTables } from "../inbox/tables.ts";
+import { outboxTables } from "../outbox/tables.ts";
+import type { Migration } from "./migration.ts";
+
+/** In order; the version of a database is how many of them were done to it. New ones go to the end. */
+export const migrations: readonly Migration[] = [outboxTables, inboxTables];

@@ -1,0 +1,49 @@
+import { type Inbox, inbox, type Mark } from "../inbox/inbox.ts";
+import type { Outbox } from "../outbox/outbox.ts";
+import type { Sql, Store } from "../store.ts";
+import type { Clock } from "../time.ts";
+import { migrate } from "./migrate.ts";
+import { type QuickCommits, quickCommits } from "./quick.ts";
+import { type Unit, unit } from "./unit.ts";
+
+/** One store in one process, and all that Warren does with it. */
+export interface StoreRuntime {
+  readonly store: Store<any>;
+  readonly outbox: Outbox;
+  readonly inbox: Inbox;
+  /** For one handler. See `UnitOptions`. */
+  unit(options?: { readonly mark?: Mark; readonly first?: (sql: Sql) => Promise<void> }): Unit;
+  /** Opens the store and brings its tables up to date. Before anything else is done with it. */
+  open(): Promise<void>;
+  /** Sends what others left there. */
+  start(): void;
+  /** Sends nothing more, and closes the store. */
+  stop(): Promise<void>;
+}
+
+export interface StoreRuntimeOptions {
+  readonly store: Store<any>;
+  readonly clock: Clock;
+  readonly outbox: (store: Store<any>) => Outbox;
+}
+
+export function storeRuntime({ store, clock, outbox: makeOutbox }: StoreRuntimeOptions): StoreRuntime {
+  const outbox = makeOutbox(store);
+  const done = inbox(store, clock);
+  const quick: QuickCommits = quickCommits(store, outbox, done, clock);
+  return {
+    store,
+    outbox,
+    inbox: done,
+    unit: (options = {}) => unit({ store, outbox, inbox: done, quick, ...options }),
+    async open() {
+      await store.open();
+      await migrate(store);
+    },
+    start: () => outbox.start(),
+    async stop() {
+      await outbox.stop();
+      await store.close();
+    },
+  };
+}

@@ -1,0 +1,94 @@
+import { AlreadyDone } from "../inbox/already-done.ts";
+import type { Inbox, Mark } from "../inbox/inbox.ts";
+import type { OutboxEntry } from "../outbox/entry.ts";
+import type { Outbox } from "../outbox/outbox.ts";
+import type { Sql, Store, Transaction } from "../store.ts";
+import type { QuickCommits } from "./quick.ts";
+
+/**
+ * What one handler does to its store: its own changes, the mark that its message is done, and the messages it sends
+ * commit together or not at all. The transaction begins with the handler's first statement, so that one which waits for
+ * something else before holds up nobody.
+ */
+export interface Unit {
+  /** The application's client. */
+  readonly db: unknown;
+  /** The same transaction, for Warren's own tables. */
+  readonly sql: Sql;
+  /** Sent once this has committed. */
+  send(entry: OutboxEntry): void;
+  /** @throws AlreadyDone where another one was faster; Error of the driver. Nothing is changed then. */
+  commit(last?: (sql: Sql) => Promise<void>): Promise<void>;
+  /** Undoes what was done. Statements that come later fail. Nothing happens after `commit`. */
+  rollback(): Promise<void>;
+}
+
+export interface UnitOptions {
+  readonly store: Store<any>;
+  readonly outbox: Outbox;
+  readonly inbox: Inbox;
+  readonly quick: QuickCommits;
+  /** What is done once this commits. */
+  readonly mark?: Mark | undefined;
+  /** The first statement of the transaction, in place of the mark. @throws what ends the handler */
+  readonly first?: ((sql: Sql) => Promise<void>) | undefined;
+}
+
+export function unit(options: UnitOptions): Unit {
+  const { store, outbox, inbox, quick, mark, first } = options;
+  const entries: OutboxEntry[] = [];
+  let opening: Promise<Transaction> | undefined;
+  let isOver = false;
+  let db: unknown;
+
+  async function open(): Promise<Transaction> {
+    const transaction = await store.begin();
+    try {
+      if (first !== undefined) await first(transaction);
+      if (mark !== undefined && !(await inbox.claim(transaction, mark)))
+        throw new AlreadyDone(mark.consumer, mark.messageId);
+    } catch (error) {
+      await transaction.rollback();
+      throw error;
+    }
+    return transaction;
+  }
+
+  function transaction(): Promise<Transaction> {
+    if (isOver) return Promise.reject(new Error("The handler is over, and its transaction with it."));
+    opening ??= open();
+    return opening;
+  }
+
+  const sql: Sql = { query: async (text, values) => (await transaction()).query(text, values) };
+
+  return {
+    get db() {
+      db ??= store.client(sql);
+      return db;
+    },
+    sql,
+    send: (entry) => void entries.push(entry),
+    async commit(last) {
+      const needsTransaction = opening !== undefined || first !== undefined || last !== undefined;
+      if (!needsTransaction) {
+        isOver = true;
+        if (mark === undefined && entries.length === 0) return;
+        await quick.commit({ mark, entries });
+      } else {
+        const open = await transaction();
+        isOver = true;
+        await last?.(open);
+        if (entries.length > 0) await outbox.add(open, entries);
+        await open.commit();
+      }
+      if (entries.length > 0) outbox.committed(entries);
+    },
+    async rollback() {
+      isOver = true;
+      // What failed to open is undone already.
+      const open = await opening?.catch(() => undefined);
+      await open?.rollback();
+    },
+  };
+}
