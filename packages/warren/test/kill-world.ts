@@ -1,0 +1,132 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { onTestFinished } from "vitest";
+
+/** A database that two processes can open, one after the other. */
+export interface Place {
+  readonly kind: "sqlite" | "postgres";
+  /** A file, or the URL of a database or schema of its own. */
+  readonly location: string;
+}
+
+/** What a process said, and how it ended. */
+export interface Ended {
+  readonly said: readonly string[];
+  /** The boundary at which it was killed; `undefined` where it came to its end. */
+  readonly killedAt: string | undefined;
+}
+
+/** A folder that is deleted after the test. */
+export function folder(): string {
+  const made = mkdtempSync(join(tmpdir(), "warren-kill-"));
+  onTestFinished(() => rmSync(made, { recursive: true, force: true }));
+  return made;
+}
+
+/** An SQLite file of its own. */
+export function sqlitePlace(): Place {
+  return { kind: "sqlite", location: join(folder(), "state.db") };
+}
+
+/** How much later it is after a kill, for programs that take `clock` of `fixtures/killing.ts`: longer than any lease. */
+const laterMs = 120_000;
+
+/** However slow this machine is, a process that has not ended by then hangs. */
+const patienceMs = 30_000;
+
+/**
+ * Runs `fixtures/<program>` to its end, or to its `at`-th boundary, where it kills itself. The program counts with
+ * `killing` and `killingTransport` of `fixtures/killing.ts`, and finds its database with `toldStore`.
+ * @throws Error where it ended in another way, with what it wrote
+ */
+export async function runKilled(
+  program: string,
+  place: Place,
+  { at, env = {} }: { readonly at?: number; readonly env?: Readonly<Record<string, string>> } = {},
+): Promise<Ended> {
+  const file = fileURLToPath(new URL(`./fixtures/${program}`, import.meta.url));
+  const child = spawn(process.execPath, ["--disable-warning=ExperimentalWarning", file], {
+    stdio: ["ignore", "pipe", "pipe"],
+    env: {
+      ...process.env,
+      KILL_STORE: place.kind,
+      KILL_LOCATION: place.location,
+      ...(at !== undefined && { KILL_AT: String(at) }),
+      ...env,
+    },
+  });
+  let hangs = false;
+  const patience = setTimeout(() => {
+    hangs = true;
+    child.kill("SIGKILL");
+  }, patienceMs);
+  let output = "";
+  let errors = "";
+  child.stdout.setEncoding("utf8").on("data", (text: string) => (output += text));
+  child.stderr.setEncoding("utf8").on("data", (text: string) => (errors += text));
+  const [code, signal] = (await once(child, "close")) as [number | null, string | null];
+  clearTimeout(patience);
+  const said = output.split("\n").filter((line) => line !== "");
+  const last = said.at(-1) ?? "";
+  if (signal === "SIGKILL" && !hangs && last.startsWith("killed "))
+    return { said: said.slice(0, -1), killedAt: last.slice("killed ".length) };
+  if (code === 0) return { said, killedAt: undefined };
+  const how = hangs ? `did not end within ${patienceMs} ms` : `ended with ${signal ?? `exit code ${code}`}`;
+  throw new Error(`${program} (killed at ${at ?? "no boundary"}) ${how}.\n${output}\n${errors}`);
+}
+
+export interface EveryBoundary {
+  /** A file in `fixtures/`, which finishes what it finds half done and then ends with exit code 0. */
+  readonly program: string;
+  /** A fresh database for each boundary, with whatever else a run needs in `env`, such as a folder for the broker. */
+  readonly fresh: () => Promise<Fresh> | Fresh;
+  /** What must be so after the program was killed at `killedAt`, and ran again to its end. Rejects where it is not. */
+  readonly check: (place: Place, killedAt: string, said: readonly string[]) => Promise<void> | void;
+  /** How many processes at once. @default 2 */
+  readonly parallel?: number;
+}
+
+export interface Fresh {
+  readonly place: Place;
+  readonly env?: Readonly<Record<string, string>>;
+}
+
+/**
+ * Kills the program at its first boundary, and in a fresh world at its second, and so on until a run reaches its end
+ * unharmed. After each kill the program runs once more without one, and `check` says whether all is well.
+ * @returns the boundaries at which it was killed
+ */
+export async function killedAtEveryBoundary(options: EveryBoundary): Promise<readonly string[]> {
+  const { program, fresh, check, parallel = 2 } = options;
+  const boundaries: string[] = [];
+  let next = 1;
+  let isThrough = false;
+
+  async function one(at: number): Promise<void> {
+    const { place, env = {} } = await fresh();
+    const first = await runKilled(program, place, { at, env });
+    if (first.killedAt === undefined) isThrough = true;
+    else boundaries.push(first.killedAt);
+    try {
+      const second =
+        first.killedAt === undefined
+          ? undefined
+          : await runKilled(program, place, { env: { ...env, KILL_LATER_MS: String(laterMs) } });
+      await check(place, first.killedAt ?? "no boundary", [...first.said, ...(second?.said ?? [])]);
+    } catch (error) {
+      throw new Error(`After a kill at boundary ${at} (${first.killedAt}): ${(error as Error).message}`, {
+        cause: error,
+      });
+    }
+  }
+
+  const worker = async (): Promise<void> => {
+    while (!isThrough) await one(next++);
+  };
+  await Promise.all(Array.from({ length: parallel }, worker));
+  return boundaries;
+}
