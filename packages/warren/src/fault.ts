@@ -67,6 +67,22 @@ export const systemFaults = {
       "A limit is reached; `data.limit` is the limit, and `data.retryAfterMs`, where it is known, says when there is room again. It did not run.",
   },
   CANCELLED: { status: 499, retryable: false, meaning: "The caller's own signal was aborted." },
+  KEY_REUSED: {
+    status: 422,
+    retryable: false,
+    meaning: "The key of the call was used before, with another input. It did not run.",
+  },
+  KEY_IN_USE: {
+    status: 409,
+    retryable: true,
+    meaning: "Another call with the same key is still under way. This one did not run.",
+  },
+  KEY_UNSUPPORTED: {
+    status: 400,
+    retryable: false,
+    meaning:
+      "A call came with a key to where nobody keeps answers: a service without a store, or all instances at once. It did not run.",
+  },
   UNROUTABLE: { status: 503, retryable: true, meaning: "A message that had to reach a queue reached none." },
   STOPPED: {
     status: 503,

@@ -42,6 +42,8 @@ export const headers = {
   conversation: "warren-conversation",
   /** On whose behalf, as JSON. */
   principal: "warren-principal",
+  /** On a call: the caller's idempotency key. */
+  key: "warren-key",
   /** The code of a fault, on a reply whose body is the fault. */
   fault: "warren-fault",
   /** Which try this is, from the second on; on a dead letter how many there were. */
