@@ -56,7 +56,14 @@ export {
 export type { Codec } from "./codec/codec.ts";
 export { json } from "./codec/json.ts";
 export { eventsOf, methodsOf } from "./contract/contract.ts";
+export {
+  type JsonSchema,
+  type JsonSchemaDialect,
+  jsonSchemaOf,
+  resolvedSchema,
+} from "./contract/json-schema.ts";
 export { errorDetails } from "./contract/method.ts";
+export { type SchemaComponents, schemaComponents } from "./contract/schema-components.ts";
 export type { LetterGroup } from "./dead-letters/cause.ts";
 export {
   type DeadLetters,

@@ -1,4 +1,4 @@
-import { type JsonSchema, resolved } from "./json-schema.ts";
+import { type JsonSchema, resolvedSchema } from "../index.ts";
 
 /**
  * Turns text from a path, query, header, cookie or form into what the schema asks for, and only where the text is
@@ -11,7 +11,7 @@ export function coerced(
   root: JsonSchema | undefined,
 ): unknown {
   if (schema === undefined || root === undefined) return value;
-  const target = resolved(schema, root);
+  const target = resolvedSchema(schema, root);
   const options = target.anyOf ?? target.oneOf;
   if (options !== undefined) return firstFit(value, options, root);
   if (wants(target, "array")) {
@@ -38,7 +38,7 @@ export function fieldSchema(
   root: JsonSchema | undefined,
 ): JsonSchema | undefined {
   if (schema === undefined || root === undefined) return undefined;
-  const target = resolved(schema, root);
+  const target = resolvedSchema(schema, root);
   if (target.properties !== undefined && Object.hasOwn(target.properties, key)) return target.properties[key];
   for (const part of [...(target.allOf ?? []), ...(target.anyOf ?? []), ...(target.oneOf ?? [])]) {
     const found = fieldSchema(part, key, root);
@@ -48,7 +48,7 @@ export function fieldSchema(
 }
 
 function firstFit(value: unknown, options: readonly JsonSchema[], root: JsonSchema): unknown {
-  const targets = options.map((option) => resolved(option, root));
+  const targets = options.map((option) => resolvedSchema(option, root));
   // Text that may stay text does: nobody can tell whether "12" was meant as a number.
   if (typeof value === "string" && targets.some((target) => takesText(target, value))) return value;
   for (const target of targets) {

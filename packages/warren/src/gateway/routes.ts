@@ -1,5 +1,11 @@
-import { type AnyContract, type HttpRoute, type Method, methodsOf } from "../index.ts";
-import { type JsonSchema, jsonSchemaOf } from "./json-schema.ts";
+import {
+  type AnyContract,
+  type HttpRoute,
+  type JsonSchema,
+  jsonSchemaOf,
+  type Method,
+  methodsOf,
+} from "../index.ts";
 
 /** A method that can be reached over HTTP, and how. */
 export interface GatewayRoute {

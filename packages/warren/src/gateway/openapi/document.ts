@@ -1,7 +1,5 @@
-import type { AnyContract } from "../../index.ts";
-import type { JsonSchema } from "../json-schema.ts";
+import { type AnyContract, type JsonSchema, schemaComponents } from "../../index.ts";
 import { type GatewayRoute, routesOf } from "../routes.ts";
-import { components } from "./components.ts";
 import { type Operation, operationOf } from "./operation.ts";
 
 /** An OpenAPI 3.1 document, as far as the gateway writes one. */
@@ -41,7 +39,7 @@ export function openApi(contracts: readonly AnyContract[], options: OpenApiOptio
 /** The same for routes that are known already. */
 export function describeRoutes(routes: readonly GatewayRoute[], options: OpenApiOptions): OpenApiDocument {
   const { title = "API", version = "0.0.0", prefix = "", sessionCookie, sessionIdentifies = false } = options;
-  const named = components();
+  const named = schemaComponents();
   const paths: Record<string, Record<string, Operation>> = {};
   for (const route of routes) {
     const path = route.path.replaceAll(/:([A-Za-z0-9_]+)/g, "{$1}");

@@ -1,10 +1,16 @@
 import { STATUS_CODES } from "node:http";
-import { type ErrorSpec, errorDetails, type Method } from "../../index.ts";
+import {
+  type ErrorSpec,
+  errorDetails,
+  type JsonSchema,
+  jsonSchemaOf,
+  type Method,
+  resolvedSchema,
+  type SchemaComponents,
+} from "../../index.ts";
 import { fieldSchema } from "../coerce.ts";
-import { type JsonSchema, jsonSchemaOf, resolved } from "../json-schema.ts";
 import { declaredStatus } from "../problem.ts";
 import { claimedFields, type GatewayRoute } from "../routes.ts";
-import type { Components } from "./components.ts";
 
 /** What OpenAPI calls an operation: one verb of one path. */
 export interface Operation {
@@ -32,7 +38,11 @@ interface Response {
   readonly headers?: Readonly<Record<string, { readonly schema: JsonSchema }>>;
 }
 
-export function operationOf(route: GatewayRoute, named: Components, sessionIdentifies: boolean): Operation {
+export function operationOf(
+  route: GatewayRoute,
+  named: SchemaComponents,
+  sessionIdentifies: boolean,
+): Operation {
   const { method } = route;
   const { summary, access = "anyone" } = method.spec;
   const input = inputParts(route, named);
@@ -49,7 +59,10 @@ export function operationOf(route: GatewayRoute, named: Components, sessionIdent
 }
 
 /** Where each field of the input comes from. A verb that has no body takes all that is left from the query. */
-function inputParts(route: GatewayRoute, named: Components): Pick<Operation, "parameters" | "requestBody"> {
+function inputParts(
+  route: GatewayRoute,
+  named: SchemaComponents,
+): Pick<Operation, "parameters" | "requestBody"> {
   const { binding, params, verb, method } = route;
   if (method.spec.input === undefined) return {};
   const root = route.input ?? {};
@@ -60,7 +73,9 @@ function inputParts(route: GatewayRoute, named: Components): Pick<Operation, "pa
     return { name, in: where, required: where === "path" || required.has(field), schema: schemaOf(field) };
   };
   const claimed = new Set([...params, ...claimedFields(binding)]);
-  const rest = Object.keys(resolved(root, root).properties ?? {}).filter((field) => !claimed.has(field));
+  const rest = Object.keys(resolvedSchema(root, root).properties ?? {}).filter(
+    (field) => !claimed.has(field),
+  );
   const bodyless = verb === "GET" || verb === "DELETE";
   const parameters = [
     ...params.map((field) => parameter(field, "path")),
@@ -82,7 +97,7 @@ function inputParts(route: GatewayRoute, named: Components): Pick<Operation, "pa
       };
     if (bodyless) return undefined;
     // An input that is not made of fields, or not described, is the body as a whole.
-    const whole = resolved(root, root).properties === undefined && claimed.size === 0;
+    const whole = resolvedSchema(root, root).properties === undefined && claimed.size === 0;
     if (!whole && rest.length === 0) return undefined;
     const needed = rest.filter((field) => required.has(field));
     const schema: JsonSchema = whole
@@ -100,7 +115,7 @@ function inputParts(route: GatewayRoute, named: Components): Pick<Operation, "pa
   }
 }
 
-function responsesOf(route: GatewayRoute, named: Components): Operation["responses"] {
+function responsesOf(route: GatewayRoute, named: SchemaComponents): Operation["responses"] {
   const { method, binding } = route;
   const { access = "anyone", input } = method.spec;
   const problems = new Map<number, { readonly codes: string[]; readonly schemas: JsonSchema[] }>();
@@ -127,7 +142,7 @@ function responsesOf(route: GatewayRoute, named: Components): Operation["respons
 
 function success(
   { method, binding: { reply = {} } }: GatewayRoute,
-  named: Components,
+  named: SchemaComponents,
 ): Operation["responses"] {
   const root =
     method.spec.output === undefined ? undefined : (jsonSchemaOf(method.spec.output, "output") ?? {});
@@ -149,7 +164,7 @@ function success(
   };
 }
 
-function faultSchema(method: Method, code: string, spec: ErrorSpec, named: Components): JsonSchema {
+function faultSchema(method: Method, code: string, spec: ErrorSpec, named: SchemaComponents): JsonSchema {
   const data = jsonSchemaOf(errorDetails(spec).data, "output");
   const described = data && named.adopt(`${method.id}.${code}`, data)(data);
   return { properties: { code: { const: code }, ...(described === undefined ? {} : { data: described }) } };
