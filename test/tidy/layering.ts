@@ -20,13 +20,24 @@ const folders: Record<string, Layer> = {
   rabbitmq: "transport",
   sqlite: "transport",
   postgres: "transport",
+  machine: "machine",
   broker: "broker",
+  database: "broker",
   gateway: "edge",
   testing: "testing",
   cli: "cli",
 };
 
-type Layer = "vocabulary" | "feature" | "composition" | "transport" | "broker" | "edge" | "testing" | "cli";
+type Layer =
+  | "vocabulary"
+  | "feature"
+  | "composition"
+  | "transport"
+  | "machine"
+  | "broker"
+  | "edge"
+  | "testing"
+  | "cli";
 
 /** What each layer may import besides its own folder; `index` is the public API alone. */
 const mayImport: Record<Layer, readonly (Layer | "index")[]> = {
@@ -34,7 +45,8 @@ const mayImport: Record<Layer, readonly (Layer | "index")[]> = {
   feature: ["vocabulary", "feature"],
   composition: ["vocabulary", "feature", "composition"],
   transport: ["vocabulary"],
-  broker: ["vocabulary"],
+  machine: ["vocabulary"],
+  broker: ["vocabulary", "machine"],
   edge: ["index"],
   testing: ["index", "vocabulary"],
   cli: ["index", "broker"],

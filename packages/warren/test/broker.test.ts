@@ -7,8 +7,8 @@ import amqplib from "amqplib";
 import { afterAll, describe, expect, test } from "vitest";
 import { runArguments } from "../src/broker/container.ts";
 import { greet, readGreeting } from "../src/broker/probe.ts";
-import { endProcess, identify, isAlive } from "../src/broker/process.ts";
 import { readRecord } from "../src/broker/record.ts";
+import { endProcess, identify, isAlive } from "../src/machine/process.ts";
 import { systemClock } from "../src/time.ts";
 
 const main = join(import.meta.dirname, "../src/cli/main.ts");

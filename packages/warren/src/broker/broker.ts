@@ -1,9 +1,9 @@
 import { mkdirSync, realpathSync } from "node:fs";
+import { withLock } from "../machine/lock.ts";
+import { endProcess, isAlive } from "../machine/process.ts";
 import { type Clock, systemClock } from "../time.ts";
 import { isContainerRunning, removeContainer, removeVolume, stopContainer } from "./container.ts";
-import { withLock } from "./lock.ts";
 import { choosePorts } from "./ports.ts";
-import { endProcess, isAlive } from "./process.ts";
 import { countNodes, discardData, readRecord, removeRecord } from "./record.ts";
 import { start } from "./start.ts";
 import { type BrokerStatus, brokerStatus, existing } from "./status.ts";

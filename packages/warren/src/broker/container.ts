@@ -1,5 +1,5 @@
-import { findProgram } from "./installed.ts";
-import { lastLines, run } from "./run.ts";
+import { findProgram } from "../machine/programs.ts";
+import { lastLines, run } from "../machine/run.ts";
 
 /** The official image. Its own settings let "guest" log in from outside the container, so no user has to be made. */
 const image = "rabbitmq:4-alpine";

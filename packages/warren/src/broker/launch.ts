@@ -1,13 +1,14 @@
-import type { ChildProcess } from "node:child_process";
 import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { anyFreePort } from "../machine/ports.ts";
+import { endProcess, identify, isAlive, type ProcessIdentity } from "../machine/process.ts";
+import { lastLines } from "../machine/run.ts";
+import { type Watched, watch } from "../machine/watched.ts";
 import { type Clock, delay } from "../time.ts";
 import type { Installed } from "./installed.ts";
 import { cookieOf, type NodePlan, nodeOutput, nodePid, startEpmd, startNode } from "./node.ts";
-import { anyFreePort } from "./ports.ts";
 import { greet } from "./probe.ts";
-import { endProcess, identify, isAlive, type ProcessIdentity } from "./process.ts";
 import {
   dataOf,
   type NodeRecord,
@@ -17,7 +18,6 @@ import {
   removeRecord,
   writeRecord,
 } from "./record.ts";
-import { lastLines } from "./run.ts";
 
 /** A first start with a cold disk takes 10 s at worst, a cluster 30 s; a container's image was pulled before. */
 const readyWithinMs = 90_000;
@@ -198,30 +198,4 @@ function recordOf({ name, port }: Started, { pid, started }: ProcessIdentity): N
 function processRecord(dataDir: string): ProcessRecord | undefined {
   const record = readRecord(dataDir);
   return record?.kind === "process" ? record : undefined;
-}
-
-interface Watched {
-  /** How it ended, or `undefined` while it runs. */
-  ended(): string | undefined;
-  /** Throws when it could not be started or ended at once. */
-  identity(): ProcessIdentity;
-}
-
-function watch(child: ChildProcess): Watched {
-  let end: string | undefined;
-  const identity = child.pid === undefined ? undefined : identify(child.pid);
-  child.once("error", (error) => {
-    end = error.message;
-  });
-  child.once("exit", (code, signal) => {
-    end = signal ?? `exit code ${code}`;
-  });
-  return {
-    ended: () => end,
-    identity() {
-      if (identity === undefined)
-        throw new Error(`${child.spawnfile} could not be started (${end ?? "no process"}).`);
-      return identity;
-    },
-  };
 }

@@ -2,7 +2,8 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { closeSync, existsSync, mkdirSync, openSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { type Installed, searchPath } from "./installed.ts";
+import { searchPath } from "../machine/programs.ts";
+import type { Installed } from "./installed.ts";
 import { dataOf } from "./record.ts";
 
 export interface NodePlan {

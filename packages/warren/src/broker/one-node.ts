@@ -1,9 +1,9 @@
+import { withLock } from "../machine/lock.ts";
+import { isPortFree } from "../machine/ports.ts";
+import { endProcess, isAlive } from "../machine/process.ts";
 import { type Clock, delay, systemClock } from "../time.ts";
 import { findInstalled } from "./installed.ts";
 import { launchNodes } from "./launch.ts";
-import { withLock } from "./lock.ts";
-import { isPortFree } from "./ports.ts";
-import { endProcess, isAlive } from "./process.ts";
 import { type NodeRecord, nodeFolder, readRecord } from "./record.ts";
 
 export interface NodeOptions {

@@ -1,6 +1,6 @@
 import { existsSync, readdirSync, readFileSync, renameSync, rmdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import type { ProcessIdentity } from "./process.ts";
+import type { ProcessIdentity } from "../machine/process.ts";
 
 /** What `up` leaves in the data folder so that `status` and `down` find exactly what it started. */
 export type BrokerRecord = ProcessRecord | ContainerRecord;

@@ -1,6 +1,7 @@
+import { canInstall } from "../machine/apt.ts";
 import type { Clock } from "../time.ts";
 import { containerLog, isDockerReady, removeContainer, startContainer } from "./container.ts";
-import { canInstall, installPackage } from "./install.ts";
+import { installRabbitMq } from "./install.ts";
 import { findInstalled, type Installed } from "./installed.ts";
 import { type Launch, launchNodes, nodeName, startFailure, waitUntilReady } from "./launch.ts";
 import { countNodes, nodeFolder, removeRecord, writeRecord } from "./record.ts";
@@ -61,7 +62,7 @@ async function findLauncher(order: StartOrder): Promise<Launcher> {
   let failure = "";
   if (canInstall()) {
     try {
-      await installPackage(order.log, order.clock);
+      await installRabbitMq(order.log, order.clock);
     } catch (error) {
       // Docker may still do; the reason is told when it does not.
       failure = `\n\nInstalling it was tried:\n${error instanceof Error ? error.message : error}`;

@@ -1,8 +1,8 @@
 import { realpathSync } from "node:fs";
+import { isAlive } from "../machine/process.ts";
 import { type Clock, systemClock } from "../time.ts";
 import { isContainerRunning } from "./container.ts";
 import { greet } from "./probe.ts";
-import { isAlive } from "./process.ts";
 import { type BrokerRecord, nodeFolder, readRecord } from "./record.ts";
 
 /** `silent`: the process is there and does not answer, or not yet. `stopped`: it is not there. */

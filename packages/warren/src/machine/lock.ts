@@ -14,7 +14,7 @@ export async function withLock<T>(
   waitMs = 90_000,
 ): Promise<T> {
   mkdirSync(dataDir, { recursive: true });
-  const path = join(dataDir, "broker.lock");
+  const path = join(dataDir, "warren.lock");
   const mine = JSON.stringify(identify(process.pid));
   const deadline = clock.now() + waitMs;
   while (!tryLock(path, mine)) {

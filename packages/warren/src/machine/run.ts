@@ -1,5 +1,5 @@
 import { spawn } from "node:child_process";
-import { searchPath } from "./installed.ts";
+import { searchPath } from "./programs.ts";
 
 export interface Finished {
   /** `null` when a signal ended it, the time limit's for one. */
