@@ -126,6 +126,7 @@ function listenersOf(
       retry: options.retry ?? definition.retry ?? {},
       timeoutMs: options.timeoutMs ?? defaultReactionTimeoutMs,
       inOrder: options.inOrder,
+      emits: options.emits,
     };
   });
 }

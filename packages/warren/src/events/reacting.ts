@@ -25,6 +25,7 @@ export interface Listener {
   /** See `ReactionOptions`. */
   readonly timeoutMs: number;
   readonly inOrder?: true | ((event: any) => string) | undefined;
+  readonly emits?: readonly string[] | undefined;
   /** Whether the service's store knows what was done; not where every instance does it. @default true */
   readonly marked?: boolean;
 }
@@ -61,7 +62,7 @@ export function reacting(options: ReactingOptions): Reacting {
   const listeners = new Map(
     options.listeners.map((listener): [string, Prepared] => [
       listener.event.id,
-      { ...listener, operation: { kind: "event", id: listener.event.id, service } },
+      { ...listener, operation: operationOf(listener, service) },
     ]),
   );
 
@@ -91,6 +92,10 @@ export function reacting(options: ReactingOptions): Reacting {
       return bury(message, "unknown", new Fault("UNKNOWN_METHOD", { type: message.type }, { message: text }));
     },
   };
+}
+
+function operationOf({ event, emits }: Listener, service: string): Operation {
+  return { kind: "event", id: event.id, service, ...(emits && { emits }) };
 }
 
 /** A message without an id cannot be told from another one: it runs as often as it comes. */

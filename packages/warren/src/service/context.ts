@@ -12,6 +12,8 @@ export interface Operation {
   readonly id: string;
   /** The service doing it. */
   readonly service: string;
+  /** The only events it may emit, by their names in the service's contract, where the reaction says so. */
+  readonly emits?: readonly string[];
 }
 
 /** What a handler is told beside its input. */

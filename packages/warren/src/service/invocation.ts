@@ -117,12 +117,23 @@ export class Invocation implements Context, Expiring {
       this.#emit = {};
       const { contract, publisher } = this.#scope;
       for (const event of eventsOf(contract))
-        this.#emit[event.name] = (data: unknown) =>
-          this.#unit === undefined
+        this.#emit[event.name] = (data: unknown) => {
+          this.#checkEmits(event);
+          return this.#unit === undefined
             ? publisher.emit(event, data, this.trail)
             : this.#emitWith(this.#unit, event, data);
+        };
     }
     return this.#emit;
+  }
+
+  /** What a reaction says of itself is what the map of the system shows. @throws TypeError */
+  #checkEmits({ name, id }: Event): void {
+    const { emits, id: on, service } = this.operation;
+    if (emits === undefined || emits.includes(name)) return;
+    throw new TypeError(
+      `Service "${service}" on "${on}" does not say that it emits ${id}: add "${name}" to its \`emits\`, or take \`emits\` away.`,
+    );
   }
 
   /** In the handler's transaction: sent when it has committed. */

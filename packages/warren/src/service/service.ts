@@ -52,7 +52,20 @@ export interface ReactionOptions<E, X> {
    * place among those worked on for ever. RabbitMQ itself takes a message back after 30 minutes. @default 60_000
    */
   readonly timeoutMs?: number;
+  /**
+   * Which of the service's own events `run` may emit, by their names in the contract: `["shipped", "failed"]`. Emitting
+   * another one there fails. What the map of the system (`mapOf`, `warren map`) shows is exact then; without it, the map
+   * takes a reaction to be able to emit every event of its service.
+   */
+  readonly emits?: readonly Emittable<X>[];
 }
+
+/** The names of the events that a context can emit. */
+type Emittable<X> = 0 extends 1 & X
+  ? string
+  : X extends { readonly emit: infer E }
+    ? keyof E & string
+    : never;
 
 export type Reactions<C extends AnyContract, U, D = undefined> = [Known<C, U>] extends [never]
   ? { readonly [none: string]: never }
@@ -126,6 +139,7 @@ export function service<C extends AnyContract, const U extends Uses = {}, D = un
       defaultReactionTimeoutMs,
     );
     checkOrder(`Service "${contract.name}" on "${id}"`, reaction);
+    checkEmits(`Service "${contract.name}" on "${id}"`, contract, reaction);
   }
   return { kind: "service", contract, definition };
 }
@@ -138,6 +152,16 @@ function checkOrder(whose: string, { inOrder, to }: Partial<ReactionOptions<any,
     throw new TypeError(
       `${whose}: "every-instance" keeps no order over instances; leave out "inOrder" or "to".`,
     );
+}
+
+function checkEmits(
+  whose: string,
+  contract: AnyContract,
+  { emits = [] }: Partial<ReactionOptions<any, any>>,
+): void {
+  for (const name of emits)
+    if (!Object.hasOwn(contract.events, name))
+      throw new TypeError(`${whose}: emits names "${name}", which is no event of its contract.`);
 }
 
 function checkMethods(contract: AnyContract, handlers: Readonly<Record<string, unknown>>): void {
