@@ -11,15 +11,21 @@ export const inboxTables: Migration = {
     primary key (consumer, message_id)
   )`,
     "create index warren_inbox_done on warren_inbox (done_at)",
+    // Until there is an answer (a body), somebody works on it: the run `held_by`, on `held_message`, until `held_until`.
     `create table warren_answers (
     method text not null,
+    caller text not null,
     key text not null,
     input_hash text not null,
+    held_by text not null,
+    held_message text,
+    held_until bigint not null,
     fault text,
-    body ${bytes} not null,
-    answered_at bigint not null,
-    primary key (method, key)
+    content_type text,
+    body ${bytes},
+    noted_at bigint not null,
+    primary key (method, caller, key)
   )`,
-    "create index warren_answers_answered on warren_answers (answered_at)",
+    "create index warren_answers_noted on warren_answers (noted_at)",
   ],
 };

@@ -11,6 +11,7 @@ import type { QueueState, Replies, Transport } from "../transport.ts";
 import * as faults from "./call-faults.ts";
 import { callTable } from "./call-table.ts";
 import type { Answer, CallOptions, EveryOptions } from "./client.ts";
+import { checkedKey, toEveryInstance } from "./key.ts";
 import type { Pending } from "./pending.ts";
 import { type CallPlan, callPlan } from "./plan.ts";
 import { settle } from "./settle.ts";
@@ -117,7 +118,11 @@ export function caller(options: CallerOptions): Caller {
     if (!(timeoutMs > 0)) throw faults.refusedBy("TIMEOUT", plan, "no time is left");
     const body = encoded(codec, input, plan.inputName, maxBytes, "INVALID_INPUT");
     const fields: Record<string, HeaderValue> = { [headers.deadline]: Math.round(now + timeoutMs) };
-    const { to, principal, ifDown = "wait", expect = Number.POSITIVE_INFINITY } = options;
+    const { to, principal, key, ifDown = "wait", expect = Number.POSITIVE_INFINITY } = options;
+    if (key !== undefined) {
+      if (every) throw toEveryInstance(plan);
+      fields[headers.key] = checkedKey(key, plan);
+    }
     leaveTrail(fields, principal === undefined ? trail : { ...trail, principal });
     return {
       id: nextId(),
@@ -130,6 +135,7 @@ export function caller(options: CallerOptions): Caller {
       deadline: now + timeoutMs,
       timeoutMs,
       ifDown,
+      isRepeatable: plan.idempotent || key !== undefined,
       sentTo: undefined,
       answers: every ? [] : undefined,
       expect,
@@ -204,7 +210,7 @@ export function caller(options: CallerOptions): Caller {
     for (const call of calls.all()) {
       const waits = call.ifDown === "wait";
       const isLost = call.sentTo !== undefined && call.sentTo !== address && call.answers === undefined;
-      if (isLost && (!call.plan.idempotent || !waits)) {
+      if (isLost && (!call.isRepeatable || !waits)) {
         calls.fail(call, faults.lost(call, reason));
         continue;
       }

@@ -15,10 +15,18 @@ export interface CallOptions {
   readonly ifDown?: "wait" | "fail";
   /** On whose behalf. @default that of the handler making the call */
   readonly principal?: Principal;
+  /**
+   * Names what is to be done, so that it is done once however often the call is made: the service keeps the answer in
+   * its store, and gives it to any later call of this method with the same key and principal, for a day. 1 to 200
+   * characters, best random ones, kept until the call has succeeded. A key that comes with another input is refused
+   * with KEY_REUSED, one of a call still under way after a while with KEY_IN_USE, and any by a service without a store
+   * with KEY_UNSUPPORTED. Calls that the handler makes do not inherit it.
+   */
+  readonly key?: string;
 }
 
 /** For a call to every instance. */
-export interface EveryOptions extends Omit<CallOptions, "to" | "ifDown"> {
+export interface EveryOptions extends Omit<CallOptions, "to" | "ifDown" | "key"> {
   /** Resolve as soon as so many have answered, instead of at the deadline. */
   readonly expect?: number;
 }

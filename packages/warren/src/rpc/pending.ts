@@ -15,6 +15,8 @@ export interface Pending extends Expiring {
   readonly headers: Headers;
   readonly timeoutMs: number;
   readonly ifDown: "wait" | "fail";
+  /** Running it twice does no harm: it is idempotent, or has a key. */
+  readonly isRepeatable: boolean;
   /** The address its reply goes to; `undefined` while it is not sent. */
   sentTo: string | undefined;
   /** Collected so far, for a call to every instance. */

@@ -1,22 +1,24 @@
 import type { Codec } from "../codec/codec.ts";
-import { decoded, encoded } from "../codec/payload.ts";
+import { decoded } from "../codec/payload.ts";
 import { methodsOf } from "../contract/contract.ts";
-import { type Access, type ErrorSpecs, errorDetails, type Method } from "../contract/method.ts";
 import { validated } from "../contract/schema.ts";
-import { Fault, isFault, type SystemCode, systemFaults } from "../fault.ts";
-import { type Random, randomId } from "../id.ts";
-import type { HeaderValue, Incoming } from "../message.ts";
+import { Fault, isFault } from "../fault.ts";
+import type { Random } from "../id.ts";
+import type { Incoming } from "../message.ts";
 import { headers, names } from "../names.ts";
 import type { Bury } from "../retry/bury.ts";
-import type { Operation } from "../service/context.ts";
 import { Invocation, type InvocationScope } from "../service/invocation.ts";
-import { compose, type Handler, type PlacedMiddleware } from "../service/middleware.ts";
+import type { PlacedMiddleware } from "../service/middleware.ts";
 import type { Running } from "../service/running.ts";
 import type { Service } from "../service/service.ts";
 import type { Clock } from "../time.ts";
 import type { Disposition, Handle, Transport } from "../transport.ts";
-import { isForCaller, plainFault } from "./fault-reply.ts";
-import { type CallPlan, callPlan } from "./plan.ts";
+import { answering } from "./answering.ts";
+import { withoutStore } from "./key.ts";
+import { keyedCall } from "./keyed-call.ts";
+import type { CallPlan } from "./plan.ts";
+import { admit, type Served, serve } from "./served.ts";
+import { storedCall } from "./stored-call.ts";
 
 export interface ResponderOptions {
   readonly service: Service;
@@ -33,24 +35,21 @@ export interface ResponderOptions {
 
 const lateLineEveryMs = 1_000;
 
-interface Served {
-  readonly plan: CallPlan;
-  readonly operation: Operation;
-  readonly handler: Handler;
-  readonly access: Access;
-  readonly errors: ErrorSpecs;
-  readonly fail: unknown;
-}
-
 /**
  * Answers the requests of one service. Every request with a reply address gets exactly one answer while somebody waits
  * for it, and is acknowledged after the answer was handed to the broker.
  */
 export function responder(options: ResponderOptions): Handle {
-  const { service, scope, transport, codec, clock, running, bury, maxBytes } = options;
+  const { service, scope, codec, clock, running, bury } = options;
+  const { runtime } = scope;
   const methods = new Map(
     methodsOf(service.contract).map((method) => [method.id, serve(service, method, options.middleware)]),
   );
+  const answers = answering({ ...options, log: scope.log, instance: scope.instance });
+  const { encode, reply, answerFault } = answers;
+  const stored = runtime && { ...options, runtime, answering: answers, read, failed };
+  const runStored = stored && storedCall(stored);
+  const runKeyed = stored && keyedCall(stored);
 
   let lateRequests = 0;
   let lastLateLine = Number.NEGATIVE_INFINITY;
@@ -59,10 +58,19 @@ export function responder(options: ResponderOptions): Handle {
     const served = methods.get(message.type ?? "");
     if (served === undefined)
       return refuse(message, unknownMethod(service.contract.name, message), "unknown");
-    const deadline = deadlineOf(message, clock.now() + served.plan.timeoutMs);
-    if (clock.now() > deadline) return late(served.plan, deadline);
-    if (message.redelivered && !served.plan.idempotent)
-      return answerFault(message, unknownOutcome(served.plan));
+    const { plan } = served;
+    const deadline = deadlineOf(message, clock.now() + plan.timeoutMs);
+    if (clock.now() > deadline) return late(plan, deadline);
+    if (hasKey(message))
+      return runKeyed === undefined
+        ? answerFault(message, withoutStore(plan))
+        : runKeyed(served, message, deadline);
+    if (message.redelivered && !plan.idempotent) return answerFault(message, unknownOutcome(plan));
+    return runStored === undefined ? run(served, message, deadline) : runStored(served, message, deadline);
+  }
+
+  /** Without a store. Calls may come by the ten thousand a second: no promise is made where the handler makes none. */
+  function run(served: Served, message: Incoming, deadline: number): Disposition | Promise<Disposition> {
     let result: unknown;
     try {
       result = invoke(
@@ -96,87 +104,45 @@ export function responder(options: ResponderOptions): Handle {
 
   function invoke(served: Served, message: Incoming, invocation: Invocation): unknown {
     admit(served, invocation);
-    const { input, arrivedName } = served.plan;
-    const value =
-      input === undefined
-        ? undefined
-        : validated(input, decoded(codec, message), "INVALID_INPUT", arrivedName);
+    const value = read(served, message);
     if (value instanceof Promise)
       return value.then((checked) => running.run(served.handler, checked, invocation));
     return running.run(served.handler, value, invocation);
   }
 
+  function read({ plan: { input, arrivedName } }: Served, message: Incoming): unknown {
+    return input === undefined
+      ? undefined
+      : validated(input, decoded(codec, message), "INVALID_INPUT", arrivedName);
+  }
+
   function answer(served: Served, message: Incoming, output: unknown): Disposition | Promise<Disposition> {
-    const { plan } = served;
-    if (plan.output === undefined) return reply(message, codec.encode(undefined));
     try {
-      const checked = validated(plan.output, output, "INVALID_OUTPUT", plan.outputName);
-      if (!(checked instanceof Promise))
-        return reply(message, encoded(codec, checked, plan.outputName, maxBytes, "INVALID_OUTPUT"));
-      return checked
-        .then((value) => reply(message, encoded(codec, value, plan.outputName, maxBytes, "INVALID_OUTPUT")))
-        .catch((error) => failed(served, message, error));
+      const body = encode(served.plan, output);
+      if (!(body instanceof Promise)) return reply(message, body);
+      return body.then(
+        (bytes) => reply(message, bytes),
+        (error) => failed(served, message, error),
+      );
     } catch (error) {
       return failed(served, message, error);
     }
   }
 
-  /** Declared faults and those meant for a caller travel; anything else becomes INTERNAL, its details only the log. */
   function failed(served: Served, message: Incoming, error: unknown): Disposition | Promise<Disposition> {
     if (isFault(error)) {
       if (error.code === "BAD_MESSAGE") return refuse(message, error, "undecodable");
       if (error.code === "STOPPED" && error.from === undefined && running.aborted)
         return interrupted(served.plan, message);
-      if (Object.hasOwn(served.errors, error.code)) return answerDeclared(served, message, error);
-      if (isForCaller(error)) {
-        // The caller is told as much; whoever runs this service has to know which dependency it was.
-        if (systemFaults[error.code as SystemCode].retryable)
-          scope.log.warn({ method: served.plan.id, err: error }, "a method could not be carried out");
-        return answerRaised(served.plan, message, error);
-      }
     }
-    return answerFault(message, internal(served.plan, message, error));
+    const told = answers.tell(served, message, error);
+    if (!(told instanceof Promise)) return reply(message, told.body, told.code);
+    return told.then(({ body, code }) => reply(message, body, code));
   }
 
   /** This instance ends with the request in hand: another may take it, where that does no harm. */
   function interrupted(plan: CallPlan, message: Incoming): Disposition | Promise<Disposition> {
-    return plan.idempotent ? "requeue" : answerFault(message, unknownOutcome(plan));
-  }
-
-  function answerDeclared(
-    served: Served,
-    message: Incoming,
-    fault: Fault,
-  ): Disposition | Promise<Disposition> {
-    const { data: schema } = errorDetails(served.errors[fault.code]!);
-    if (schema === undefined)
-      return answerRaised(served.plan, message, new Fault(fault.code, undefined, { message: fault.message }));
-    return Promise.resolve()
-      .then(() =>
-        validated(
-          schema,
-          fault.data,
-          "INVALID_OUTPUT",
-          `The data of fault ${fault.code} of ${served.plan.id}`,
-        ),
-      )
-      .then(
-        (data) => answerRaised(served.plan, message, new Fault(fault.code, data, { message: fault.message })),
-        (error) => answerFault(message, internal(served.plan, message, error)),
-      );
-  }
-
-  function internal(plan: CallPlan, message: Incoming, error: unknown): Fault {
-    const errorId = randomId(options.random, 12);
-    scope.log.error(
-      { err: error, errorId, method: plan.id, messageId: message.messageId },
-      "a handler failed",
-    );
-    return new Fault(
-      "INTERNAL",
-      { errorId },
-      { message: `${plan.id} failed. Its log has the details under error id ${errorId}.` },
-    );
+    return plan.idempotent || hasKey(message) ? "requeue" : answerFault(message, unknownOutcome(plan));
   }
 
   /** What cannot be run is told to who asked; where nobody did, it is kept as a dead letter. */
@@ -194,89 +160,11 @@ export function responder(options: ResponderOptions): Handle {
     });
   }
 
-  /** Data that is too large, or that no codec can encode, is a handler's failure like any other, and answered like one. */
-  function answerRaised(plan: CallPlan, message: Incoming, fault: Fault): Disposition | Promise<Disposition> {
-    try {
-      return reply(
-        message,
-        encoded(codec, plainFault(fault), `Fault ${fault.code} of ${plan.id}`, maxBytes, "INVALID_OUTPUT"),
-        fault.code,
-      );
-    } catch (error) {
-      return answerFault(message, internal(plan, message, error));
-    }
-  }
-
-  function answerFault(message: Incoming, fault: Fault): Disposition | Promise<Disposition> {
-    return reply(message, codec.encode(plainFault(fault)), fault.code);
-  }
-
-  function reply(message: Incoming, body: Uint8Array, fault?: string): Disposition | Promise<Disposition> {
-    const { replyTo } = message;
-    if (replyTo === undefined) return "ack";
-    const fields: Record<string, HeaderValue> | undefined =
-      fault === undefined ? undefined : { [headers.fault]: fault };
-    const outgoing = {
-      exchange: "",
-      key: replyTo,
-      body,
-      persistent: false,
-      mandatory: false,
-      contentType: codec.contentType,
-      correlationId: message.correlationId ?? message.messageId,
-      // Only who asked every instance has to tell the answers apart.
-      appId: message.exchange === names.instanceExchange ? scope.instance : undefined,
-      headers: fields,
-    };
-    if (transport.send(outgoing)) return "ack";
-    return transport.publish(outgoing).then(
-      () => "ack",
-      (error) => {
-        scope.log.warn(
-          { err: error, messageId: message.messageId },
-          "a reply could not be sent; its caller will run into its deadline",
-        );
-        return "ack";
-      },
-    );
-  }
-
   return handle;
 }
 
-function serve(service: Service, method: Method, middleware: readonly PlacedMiddleware[]): Served {
-  const { spec } = method;
-  const errors: ErrorSpecs = spec.errors ?? {};
-  const raise: Record<string, unknown> = {};
-  for (const [code, declared] of Object.entries(errors)) {
-    const { message = `${method.id}: ${code}` } = errorDetails(declared);
-    raise[code] = (data: unknown) => new Fault(code, data, { message });
-  }
-  return {
-    plan: callPlan(method),
-    operation: { kind: "method", id: method.id, service: method.service },
-    handler: compose(middleware, service.definition.methods[method.name] as Handler),
-    access: spec.access ?? "anyone",
-    errors,
-    fail: raise,
-  };
-}
-
-/** @throws Fault UNAUTHENTICATED, FORBIDDEN */
-function admit(served: Served, invocation: Invocation): void {
-  const { access, plan } = served;
-  if (access === "anyone") return;
-  const { principal } = invocation;
-  if (principal === undefined)
-    throw new Fault("UNAUTHENTICATED", {}, { message: `${plan.id} needs a principal.` });
-  if (access === "authenticated") return;
-  const missing = access.scopes.filter((scope) => !principal.scopes.includes(scope));
-  if (missing.length > 0)
-    throw new Fault(
-      "FORBIDDEN",
-      { missing },
-      { message: `${plan.id} needs the scopes ${missing.join(", ")}.` },
-    );
+function hasKey({ headers: all }: Incoming): boolean {
+  return all !== undefined && all[headers.key] !== undefined;
 }
 
 function deadlineOf(message: Incoming, otherwise: number): number {
@@ -299,7 +187,7 @@ function unknownOutcome(plan: CallPlan): Fault {
     "UNKNOWN_OUTCOME",
     { service: plan.service, method: plan.id },
     {
-      message: `An instance of "${plan.service}" died or lost its connection with ${plan.id} in hand. Whether it ran is not known; it is not idempotent, so it was not run again.`,
+      message: `An instance of "${plan.service}" died or lost its connection with ${plan.id} in hand. Whether it ran is not known; it is not idempotent and came without a key, so it was not run again.`,
     },
   );
 }

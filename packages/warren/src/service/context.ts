@@ -31,6 +31,8 @@ export interface Context {
    */
   readonly deadline: number;
   readonly principal: Principal | undefined;
+  /** The key that a call came with: what to make the keys of for others who are asked for it. Calls do not inherit it. */
+  readonly key: string | undefined;
   /** Aborted when the deadline passes or when the app stops and its drain time is over. */
   readonly signal: AbortSignal;
   /** The instance that runs this. */

@@ -3,6 +3,7 @@ import type { Expiring } from "../deadlines.ts";
 import type { EventPublisher } from "../events/publisher.ts";
 import type { Logger } from "../log.ts";
 import type { Incoming } from "../message.ts";
+import { headers } from "../names.ts";
 import type { Principal } from "../principal.ts";
 import { attemptOf } from "../retry/attempt.ts";
 import { boundClient } from "../rpc/bound-client.ts";
@@ -83,6 +84,11 @@ export class Invocation implements Context, Expiring {
   get principal(): Principal | undefined {
     if (this.#principal === null) this.#principal = principalOf(this.#message);
     return this.#principal;
+  }
+
+  get key(): string | undefined {
+    const key = this.operation.kind === "method" ? this.#message.headers?.[headers.key] : undefined;
+    return typeof key === "string" ? key : undefined;
   }
 
   get log(): Logger {

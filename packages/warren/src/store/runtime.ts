@@ -1,3 +1,4 @@
+import { type Answers, answers } from "../inbox/answers.ts";
 import { type Inbox, inbox, type Mark } from "../inbox/inbox.ts";
 import type { Outbox } from "../outbox/outbox.ts";
 import type { Sql, Store } from "../store.ts";
@@ -11,6 +12,7 @@ export interface StoreRuntime {
   readonly store: Store<any>;
   readonly outbox: Outbox;
   readonly inbox: Inbox;
+  readonly answers: Answers;
   /** For one handler. See `UnitOptions`. */
   unit(options?: { readonly mark?: Mark; readonly first?: (sql: Sql) => Promise<void> }): Unit;
   /** Opens the store and brings its tables up to date. Before anything else is done with it. */
@@ -35,6 +37,7 @@ export function storeRuntime({ store, clock, outbox: makeOutbox }: StoreRuntimeO
     store,
     outbox,
     inbox: done,
+    answers: answers(store, clock),
     unit: (options = {}) => unit({ store, outbox, inbox: done, quick, ...options }),
     async open() {
       await store.open();
