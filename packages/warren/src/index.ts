@@ -17,6 +17,7 @@ export { Fault, isFault, type SystemCode, type SystemFault } from "./fault.ts";
 export { type FromEnvOptions, fromEnv } from "./from-env.ts";
 export { type Logger, silent } from "./log.ts";
 export type { Principal } from "./principal.ts";
+export type { Serialised, Undo, Undoing } from "./reaction/undo-types.ts";
 export { type BulkheadOptions, bulkhead } from "./resilience/bulkhead.ts";
 export {
   type CircuitBreakerOptions,
@@ -44,6 +45,8 @@ export { type RunOptions, runUntilSignal } from "./run-until-signal.ts";
 export type { Clients, Context, Emit, HandlerContext, Operation, Raise } from "./service/context.ts";
 export type { Handler, Middleware, Place } from "./service/middleware.ts";
 export {
+  type On,
+  type React,
   type Reaction,
   type ReactionOptions,
   type Service,

@@ -9,6 +9,7 @@ import {
   type Middleware,
   rpc,
   type Service,
+  type Store,
   service,
 } from "../src/index.ts";
 
@@ -208,3 +209,68 @@ export const shop: App = app({
 });
 // @ts-expect-error a contract is not a service
 app({ transport: embedded(), services: [orders] });
+
+// A reaction that can be undone: its undo knows the event that undoes it, and what `run` returned.
+declare const shelf: Store<{ take(sku: string): Promise<number> }>;
+service(plain, {
+  uses: { orders, stock },
+  store: shelf,
+  methods: { ping() {} },
+  on: (react) => ({
+    "orders.placed": react({
+      key: (event) => event.orderId,
+      run: async ({ sku, orderId }, { db }) => ({ left: await db.take(sku), orderId, at: new Date() }),
+      undo: {
+        "orders.cancelled": async (event, { done, original, db, log }) => {
+          const id: string = event.orderId;
+          const left: number | undefined = done?.left;
+          const at: string | undefined = done?.at;
+          log.info({ id, left, at, sku: original.sku }, "put back");
+          await db.take(original.sku);
+          // @ts-expect-error `run` may have failed
+          done.left;
+          // @ts-expect-error JSON has no dates
+          done?.at.getTime();
+          // @ts-expect-error the event has no such field
+          event.sku;
+        },
+      },
+      gaveUp: (event, { error, db }) => void [event.orderId, error.message, db.take],
+    }),
+    "stock.depleted": (event) => void event.sku,
+  }),
+});
+service(plain, {
+  uses: { orders, stock },
+  store: shelf,
+  methods: { ping() {} },
+  on: {
+    "orders.placed": {
+      key: (event: { readonly orderId: string }) => event.orderId,
+      run: ({ sku }, { db }) => db.take(sku),
+      undo: {
+        "orders.cancelled": (event, { done, original }) => {
+          void [event.orderId, original.sku];
+          // @ts-expect-error only `react` knows what `run` returns
+          done?.left;
+        },
+        // @ts-expect-error an event that no contract has
+        "orders.shipped": () => {},
+      },
+    },
+    "stock.depleted": (event) => void event.sku,
+  },
+});
+service(plain, {
+  uses: { orders, stock },
+  store: shelf,
+  methods: { ping() {} },
+  on: (react) => ({
+    "orders.placed": react({
+      // @ts-expect-error an event that undoes it has no order
+      key: (event) => event.orderId,
+      run: ({ sku }) => ({ sku }),
+      undo: { "stock.depleted": (event) => void event.sku },
+    }),
+  }),
+});

@@ -1,6 +1,8 @@
 import { type AnyContract, type Event, eventsOf } from "../contract/contract.ts";
 import type { Method } from "../contract/method.ts";
 import type { Principal } from "../principal.ts";
+import { checkUndo } from "../reaction/check.ts";
+import type { Undo } from "../reaction/undo-types.ts";
 import { checkRetry, type RetryPolicy } from "../retry/policy.ts";
 import type { Store } from "../store.ts";
 import { maxPrefetch } from "../transport.ts";
@@ -31,10 +33,34 @@ type EventTable<C, U> = {
 };
 
 /** What a service does on an event, at least once per message. */
-export type Reaction<E, X> = ((event: E, context: X) => unknown) | ReactionOptions<E, X>;
+export type Reaction<E, X, T = any> =
+  | ((event: E, context: X) => unknown)
+  | ReactionOptions<E, X, T, unknown, keyof T>;
 
-export interface ReactionOptions<E, X> {
-  readonly run: (event: E, context: X) => unknown;
+/** `T` are the events there are, `R` is what `run` returns, `K` are the events that undo it. */
+export interface ReactionOptions<E, X, T = any, R = unknown, K extends keyof T = keyof T> {
+  readonly run: (event: E, context: X) => R;
+  /**
+   * How it is undone, by the event on which that is to be done: once, where `run` had happened or may have, and what it
+   * had not begun by then is not run any more. Needs a store, whose journal knows what was done. What `undo` changes
+   * there and emits happens once. A failing `undo` is tried again like a reaction, and then a dead letter (`undo-failed`).
+   * Where `on` is a function, the `react` that it gets tells `done` what `run` returns.
+   */
+  readonly undo?: Undo<E, X, Pick<T, K>, R>;
+  /**
+   * What belongs together: an event undoes what was done under the same text. Asked about the event of `run` and about
+   * those in `undo`. A text stands for one process, such as an order: after its undo nothing is run under it any more.
+   * Necessary where one request leads to several of them, or an event that undoes comes from another request.
+   * @default the conversation
+   */
+  key?(event: E | T[K]): string;
+  /**
+   * What is to be done when `run` is given up: its tries are over, or another is of no use. Once, in a transaction with
+   * what it changes and emits, such as the event on which others undo what they did. Then the message is a dead letter
+   * (`given-up`), which is for reading: a replay does not run it any more. Needs a store. Where `gaveUp` itself fails
+   * it is tried again by the same `retry`. Not for what never reached `run`, such as an event that is not valid.
+   */
+  readonly gaveUp?: (event: E, context: X & { readonly error: Error }) => unknown;
   /** `group`: one instance of the service gets each event. `every-instance`: each running instance does; those that are down miss it. @default "group" */
   readonly to?: "group" | "every-instance";
   /**
@@ -53,12 +79,17 @@ export interface ReactionOptions<E, X> {
    */
   readonly timeoutMs?: number;
   /**
-   * Which of the service's own events `run` may emit, by their names in the contract: `["shipped", "failed"]`. Emitting
+   * Which of the service's own events `run`, `undo` and `gaveUp` may emit, by their names in the contract: `["shipped", "failed"]`. Emitting
    * another one there fails. What the map of the system (`mapOf`, `warren map`) shows is exact then; without it, the map
    * takes a reaction to be able to emit every event of its service.
    */
   readonly emits?: readonly Emittable<X>[];
 }
+
+/** Gives a reaction back as it is; its types let each `undo` know what `run` returns. */
+export type React<X, T> = <E, R, K extends keyof T = never>(
+  options: ReactionOptions<E, X, T, R, K>,
+) => ReactionOptions<E, X, T, R, K>;
 
 /** The names of the events that a context can emit. */
 type Emittable<X> = 0 extends 1 & X
@@ -69,13 +100,27 @@ type Emittable<X> = 0 extends 1 & X
 
 export type Reactions<C extends AnyContract, U, D = undefined> = [Known<C, U>] extends [never]
   ? { readonly [none: string]: never }
-  : { readonly [N in keyof EventTable<C, U>]?: Reaction<EventTable<C, U>[N], HandlerContext<C, U, D>> };
+  : {
+      readonly [N in keyof EventTable<C, U>]?: Reaction<
+        EventTable<C, U>[N],
+        HandlerContext<C, U, D>,
+        EventTable<C, U>
+      >;
+    };
+
+/**
+ * Reactions by the event. As a function it is called once, when the service is defined:
+ * `on: (react) => ({ "orders.placed": react({ run: …, undo: { "payments.declined": (event, { done }) => … } }) })`.
+ */
+export type On<C extends AnyContract, U, D = undefined> =
+  | Reactions<C, U, D>
+  | ((react: React<HandlerContext<C, U, D>, EventTable<C, U>>) => Reactions<C, U, D>);
 
 export interface ServiceDefinition<C extends AnyContract, U extends Uses, D = undefined> {
   /** Contracts that this service calls or listens to: `context.call.<name>`, and the names that `on` may have. */
   readonly uses?: U;
   readonly methods: Handlers<C, U, D>;
-  readonly on?: Reactions<C, U, D>;
+  readonly on?: On<C, U, D>;
   /**
    * Where the service keeps its state. Each handler then has `db`, and one transaction for what it changes and emits;
    * a reaction has its effect there once for each event, however often the event is delivered.
@@ -108,14 +153,17 @@ export const defaultReactionTimeoutMs = 60_000;
 
 /**
  * Implements a contract. Nothing runs until the service is given to `app`.
- * @throws TypeError where a method has no handler, a handler no method, or an event in `on` is not in `uses`
+ * @throws TypeError where a method has no handler, a handler no method, an event in `on` is not in `uses`, or a reaction
+ * cannot be undone as it says
  */
 export function service<C extends AnyContract, const U extends Uses = {}, D = undefined>(
   contract: C,
-  definition: ServiceDefinition<C, U, D>,
+  given: ServiceDefinition<C, U, D>,
 ): Service<C> {
+  const on = reactionsOf(given);
+  const definition = { ...given, on: on as never } satisfies ServiceDefinition<C, U, D>;
   checkMethods(contract, definition.methods);
-  checkReactions(contract, definition);
+  checkReactions(contract, given, on);
   const { callQueue = "classic" } = definition;
   if (callQueue !== "classic" && callQueue !== "quorum")
     throw new TypeError(
@@ -129,9 +177,7 @@ export function service<C extends AnyContract, const U extends Uses = {}, D = un
     maxPrefetch,
   );
   checkRetry(`Service "${contract.name}"`, definition.retry);
-  for (const [id, reaction] of Object.entries(
-    (definition.on ?? {}) as Record<string, Partial<ReactionOptions<any, any>>>,
-  )) {
+  for (const [id, reaction] of Object.entries(on)) {
     checkRetry(`Service "${contract.name}" on "${id}"`, reaction.retry);
     wholeNumber(
       `Service "${contract.name}" on "${id}": timeoutMs`,
@@ -143,6 +189,12 @@ export function service<C extends AnyContract, const U extends Uses = {}, D = un
   }
   return { kind: "service", contract, definition };
 }
+
+function reactionsOf({ on }: ServiceDefinition<any, any, any>): AnyReactions {
+  return (typeof on === "function" ? on((options) => options) : (on ?? {})) as AnyReactions;
+}
+
+type AnyReactions = Readonly<Record<string, Partial<ReactionOptions<any, any>>>>;
 
 function checkOrder(whose: string, { inOrder, to }: Partial<ReactionOptions<any, any>>): void {
   if (inOrder === undefined) return;
@@ -175,13 +227,18 @@ function checkMethods(contract: AnyContract, handlers: Readonly<Record<string, u
       );
 }
 
-function checkReactions(contract: AnyContract, { uses, on }: ServiceDefinition<any, any, any>): void {
+function checkReactions(
+  contract: AnyContract,
+  { uses, store }: ServiceDefinition<any, any, any>,
+  on: AnyReactions,
+): void {
   const known = eventsById([contract, ...Object.values((uses ?? {}) as Uses)]);
-  for (const id of Object.keys(on ?? {}))
+  for (const id of Object.keys(on))
     if (!known.has(id))
       throw new TypeError(
         `Service "${contract.name}" listens to "${id}", an event of no contract in its "uses".`,
       );
+  checkUndo(`Service "${contract.name}"`, on, new Set(known.keys()), store !== undefined);
 }
 
 /** The events of some contracts by their ids. */

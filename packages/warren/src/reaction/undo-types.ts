@@ -1,0 +1,33 @@
+/** What JSON makes of a value: a `Date` is a text, functions are left out, `undefined` in a list is `null`. */
+export type Serialised<T> = unknown extends T
+  ? T
+  : T extends string | number | boolean | null | undefined
+    ? T
+    : T extends Function | bigint | symbol
+      ? never
+      : T extends { toJSON(...args: never[]): infer J }
+        ? J
+        : T extends object
+          ? { [K in keyof T]: Serialised<T[K]> }
+          : undefined;
+
+/** What an `undo` is told beside the event. */
+export interface Undoing<E = unknown, R = unknown> {
+  /**
+   * What `run` returned, as JSON keeps it. `undefined` where that is not known: `run` failed, or its process died, and what
+   * it did outside of the store may or may not have happened.
+   */
+  readonly done: Serialised<Awaited<R>> | undefined;
+  /** The event on which `run` ran, as JSON keeps it. */
+  readonly original: Serialised<E>;
+}
+
+/**
+ * By the event that undoes. `T` are the events there are. Written as methods: what `run` returns is known where
+ * `react` is around it, and anything else takes a handler that says itself what it gets.
+ */
+export type Undo<E, X, T, R> = {
+  readonly [N in keyof T]?: Bivariant<T[N], X & Undoing<E, R>>;
+};
+
+type Bivariant<E, X> = { method(event: E, context: X): unknown }["method"];
