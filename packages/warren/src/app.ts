@@ -9,6 +9,7 @@ import { type EventPublisher, eventPublisher } from "./events/publisher.ts";
 import { idSource, randomId, systemRandom } from "./id.ts";
 import { consumeAs } from "./instance.ts";
 import { names } from "./names.ts";
+import { delivery } from "./outbox/delivery.ts";
 import { type RelayOptions, relay } from "./outbox/relay.ts";
 import { burying } from "./retry/bury.ts";
 import { mover } from "./retry/move.ts";
@@ -94,7 +95,8 @@ export function app(options: AppOptions): App {
     outOfTime.abort();
     parts.running.abortAll();
     parts.ending.abort();
-    await Promise.all(parts.runtimes.map((runtime) => runtime.stop()));
+    const left = Math.max(500, end - clock.now());
+    await Promise.all(parts.runtimes.map((runtime) => runtime.stop({ drainMs: left })));
     calls.stop();
     await transport.close({ drainMs: Math.max(500, end - clock.now()) });
     phase = "stopped";
@@ -171,7 +173,8 @@ function assemble(options: AppOptions) {
   setMaxListeners(0, ending.signal);
   const move = mover(transport, clock, log, ending.signal);
   const bury = burying({ move, clock, log, instance, version: options.version });
-  const runtimes = runtimesOf(services, { transport, clock, log, instance });
+  const deliver = delivery({ transport, caller: calls, bury, log, random });
+  const runtimes = runtimesOf(services, { transport, deliver, clock, log, instance });
   const scope = (
     contract: AnyContract,
     uses: Record<string, AnyContract>,

@@ -1,56 +1,223 @@
 import type { Logger } from "../log.ts";
 import type { Store } from "../store.ts";
-import type { Clock } from "../time.ts";
+import { type Clock, delay, type Timer } from "../time.ts";
 import type { Transport } from "../transport.ts";
+import type { Deliver } from "./delivery.ts";
 import type { OutboxEntry } from "./entry.ts";
+import { type Hold, holding } from "./holding.ts";
+import { outage } from "./outage.ts";
 import type { Outbox } from "./outbox.ts";
+import { outboxRows, type StoredEntry } from "./rows.ts";
+import { settling } from "./settling.ts";
 
 export interface RelayOptions {
   readonly store: Store<any>;
-  readonly transport: Transport;
+  readonly transport: Pick<Transport, "state" | "watch">;
+  readonly deliver: Deliver;
   readonly clock: Clock;
   readonly log: Logger;
   /** Whose leases this process's are. */
   readonly instance: string;
 }
 
-/** Sends what is in a store's outbox. An entry is deleted when the broker has confirmed it, and not before. */
-export function relay({ store, transport, clock, log, instance }: RelayOptions): Outbox {
-  const underway = new Set<Promise<void>>();
+/** How long an entry is this process's before another one may take it, in milliseconds. Renewed while it is under way. */
+export const leaseMs = 30_000;
+/** The safety net: how long what this process was not told of may wait, in milliseconds. */
+const pollMs = 1_000;
+const claimedTogether = 256;
+const claimedPerLane = 100;
+const longestPauseMs = 5_000;
 
-  async function send(entry: OutboxEntry): Promise<void> {
-    try {
-      await transport.publish(entry.message);
-      await store.query("delete from warren_outbox where id = $1", [entry.id]);
-    } catch (err) {
-      log.warn({ err, id: entry.id }, "a message could not be sent from the outbox and stays in it");
+/**
+ * Sends what is in a store's outbox. What this process commits is sent from memory; what others left, what is due
+ * later and what has an order is claimed from the store. An entry is deleted when it is done, and not before.
+ */
+export function relay(options: RelayOptions): Outbox {
+  const { store, transport, deliver, clock, log, instance } = options;
+  const rows = outboxRows(store, instance);
+  const away = outage(log, {
+    began: "the store cannot be reached; its outbox waits",
+    ended: "the store can be reached again",
+  });
+  const leases = new WeakMap<OutboxEntry, number>();
+  let phase: "new" | "running" | "stopping" | "stopped" = "new";
+  let looking: Promise<void> | undefined;
+  let lookAgain: boolean | undefined;
+  let failures = 0;
+  let poll: Timer | undefined;
+  let pollAt = Number.POSITIVE_INFINITY;
+  let unwatch = (): void => {};
+
+  const settle = settling({ rows, clock, outage: away, settled });
+  const held = holding({ clock, rows, outage: away, leaseMs });
+
+  function settled(ids: readonly string[]): void {
+    const wasFull = held.isFull || held.isFullOfCalls;
+    held.release(ids);
+    // There is room again, or a lane goes on.
+    if (held.takeLaneEnded() || wasFull) look(true);
+  }
+
+  const canSend = (): boolean => phase === "running" && transport.state.publishing;
+
+  /** @returns false where the entry is not done, so that nothing of its lane may follow */
+  async function send(hold: Hold): Promise<boolean> {
+    const { entry } = hold;
+    // As after a long stop of the process. Another one may have it.
+    if (hold.leasedUntil <= clock.now()) {
+      held.release([entry.id]);
+      return false;
+    }
+    const delivered = await deliver(entry);
+    // Its lease was given back.
+    if (phase === "stopped") return false;
+    if (delivered.done) settle.sent(entry.id);
+    else notSent(entry, delivered.delayMs, delivered.error);
+    return delivered.done;
+  }
+
+  function notSent(entry: StoredEntry, delayMs: number, error?: string): void {
+    const dueAt = clock.now() + delayMs;
+    settle.notSent({ id: entry.id, dueAt, error });
+    if (phase === "running") pollBy(dueAt);
+  }
+
+  /** One after the other; behind one that fails the others wait with it. */
+  async function sendLane(lane: readonly Hold[]): Promise<void> {
+    for (const [index, hold] of lane.entries()) {
+      if (!canSend()) return giveBack(lane.slice(index));
+      if (!(await send(hold))) return giveBack(lane.slice(index + 1));
     }
   }
 
+  function giveBack(holds: readonly Hold[]): void {
+    for (const { entry } of holds) notSent(entry, 0);
+  }
+
+  /** Looks for what is due, now or once the look under way is over. `isDue`: there is something, no need to ask. */
+  function look(isDue: boolean): void {
+    if (phase !== "running") return;
+    lookAgain = lookAgain === undefined ? isDue : lookAgain || isDue;
+    looking ??= lookAround().finally(() => {
+      looking = undefined;
+      if (lookAgain !== undefined) look(lookAgain);
+    });
+  }
+
+  async function lookAround(): Promise<void> {
+    const isDue = lookAgain === true;
+    lookAgain = undefined;
+    try {
+      if (isDue) await claimAll();
+      else await claimWhatIsDue();
+      away.ended();
+      failures = 0;
+    } catch (error) {
+      away.began(error);
+      pollBy(clock.now() + Math.min(longestPauseMs, 100 * 2 ** failures++));
+    }
+  }
+
+  /** Asks first: where nothing is due, which is most of the time, that costs the store least. */
+  async function claimWhatIsDue(): Promise<void> {
+    for (let isFirst = true; ; isFirst = false) {
+      const due = await rows.nextDue();
+      const inMs = due === undefined ? pollMs : due - clock.now();
+      // What is due and could not be claimed is another one's, or behind one that is.
+      if (inMs > 0 || !isFirst || !canSend())
+        return pollBy(clock.now() + (inMs > 0 ? Math.min(inMs, pollMs) : pollMs));
+      await claimAll();
+    }
+  }
+
+  async function claimAll(): Promise<void> {
+    while (canSend() && !held.isFull) {
+      const limit = Math.min(claimedTogether, held.room);
+      const now = clock.now();
+      const claim = { limit, now, leasedUntil: now + leaseMs, calls: !held.isFullOfCalls };
+      const first = await rows.claim(claim);
+      if (first.length === 0) return;
+      const lanes = first.flatMap(({ lane }) => lane ?? []);
+      const behind =
+        lanes.length === 0 ? [] : await rows.claimBehind(lanes, { ...claim, limit: claimedPerLane });
+      begin([...first, ...behind], claim.leasedUntil);
+      if (first.length < limit) return;
+    }
+  }
+
+  function begin(entries: readonly StoredEntry[], leasedUntil: number): void {
+    const lanes = new Map<string, Hold[]>();
+    const holds = entries.map((entry) => held.take(entry, leasedUntil));
+    if (!canSend()) return giveBack(holds);
+    for (const hold of holds) {
+      const { entry } = hold;
+      if (entry.lane === undefined) void send(hold);
+      else lanes.set(entry.lane, [...(lanes.get(entry.lane) ?? []), hold]);
+    }
+    for (const lane of lanes.values()) void sendLane(lane);
+  }
+
+  function pollBy(at: number): void {
+    if (phase !== "running" || at >= pollAt) return;
+    poll?.cancel();
+    pollAt = at;
+    poll = clock.after(Math.max(0, at - clock.now()), () => {
+      pollAt = Number.POSITIVE_INFINITY;
+      look(false);
+    });
+  }
+
+  /** What is sent from memory right after its transaction. The rest is claimed when its turn comes. */
+  function sentFromMemory(entries: readonly OutboxEntry[], now: number): Set<OutboxEntry> {
+    if (!canSend()) return new Set();
+    const simple = entries.filter(({ kind, lane, dueAt }) => {
+      const hasRoom = kind === "event" || !held.isFullOfCalls;
+      return lane === undefined && dueAt <= now && hasRoom;
+    });
+    return new Set(simple.slice(0, held.room));
+  }
+
   return {
-    async add(sql, entries) {
-      for (const { id, service, kind, type, conversation, lane = null, dueAt, message } of entries) {
-        const { body, ...rest } = message;
-        await sql.query(
-          `insert into warren_outbox (id, service, kind, type, conversation, lane, message, body, due_at,
-            leased_by, leased_until, attempts, created_at)
-          values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 0, $12)`,
-          [
-            ...[id, service, kind, type, conversation, lane, JSON.stringify(rest), body, dueAt],
-            ...[instance, clock.now() + 30_000, clock.now()],
-          ],
-        );
-      }
+    async add(sql, entries, { soon = false } = {}) {
+      const now = clock.now();
+      const mine = soon ? sentFromMemory(entries, now) : new Set();
+      const leasedUntil = now + leaseMs;
+      await rows.insert(sql, entries, now, (entry) => (mine.has(entry) ? leasedUntil : undefined));
+      for (const entry of entries) if (mine.has(entry)) leases.set(entry, leasedUntil);
     },
     committed(entries) {
+      let isAnyDue = false;
       for (const entry of entries) {
-        const sending = send(entry).finally(() => underway.delete(sending));
-        underway.add(sending);
+        const leasedUntil = leases.get(entry);
+        if (leasedUntil !== undefined && phase === "running")
+          void send(held.take({ ...entry, attempts: 0 }, leasedUntil));
+        else if (entry.dueAt <= clock.now()) isAnyDue = true;
+        else pollBy(entry.dueAt);
       }
+      if (isAnyDue) look(true);
     },
-    start() {},
-    async stop() {
-      await Promise.all(underway);
+    cancel: rows.cancel,
+    start() {
+      phase = "running";
+      unwatch = transport.watch(({ publishing }) => {
+        if (publishing) look(false);
+      });
+      look(false);
+    },
+    async stop({ drainMs }) {
+      if (phase === "stopping" || phase === "stopped") return;
+      phase = "stopping";
+      unwatch();
+      poll?.cancel();
+      const outOfTime = new AbortController();
+      // While the broker is away nothing of it will be confirmed.
+      const patience = delay(clock, transport.state.publishing ? drainMs : 0, outOfTime.signal);
+      await Promise.race([Promise.all([looking, held.empty()]), patience]);
+      outOfTime.abort();
+      settle.giveUp();
+      await settle.idle();
+      phase = "stopped";
+      await held.letGo();
     },
   };
 }

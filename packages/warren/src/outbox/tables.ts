@@ -1,6 +1,10 @@
 import type { Migration } from "../store/migration.ts";
 
-/** Messages that wait to be sent. Times are milliseconds since the Unix epoch. */
+/**
+ * Messages that wait to be sent. `due_at` is when a relay looks at it next: when it is to be sent, when it is to be tried
+ * again, or when the lease of the process in `leased_by` ends. One column for all three, so that one index answers the
+ * question a relay asks all the time. Times are milliseconds since the Unix epoch.
+ */
 export const outboxTables: Migration = {
   name: "outbox",
   up: ({ bytes, sequence }) => [
@@ -16,7 +20,6 @@ export const outboxTables: Migration = {
     body ${bytes} not null,
     due_at bigint not null,
     leased_by text,
-    leased_until bigint not null,
     attempts bigint not null,
     last_error text,
     created_at bigint not null

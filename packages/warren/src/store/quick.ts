@@ -61,7 +61,7 @@ export function quickCommits(store: Store, outbox: Outbox, inbox: Inbox, clock: 
     const stale = new Set(marked.filter((_, i) => !claimed[i]));
     const fresh = new Set(some.filter((one) => !stale.has(one)));
     const entries = [...fresh].flatMap(({ quick }) => quick.entries);
-    if (entries.length > 0) await outbox.add(sql, entries);
+    if (entries.length > 0) await outbox.add(sql, entries, { soon: true });
     return fresh;
   }
 

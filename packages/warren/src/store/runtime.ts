@@ -19,8 +19,8 @@ export interface StoreRuntime {
   open(): Promise<void>;
   /** Sends what others left there. */
   start(): void;
-  /** Sends nothing more, and closes the store. */
-  stop(): Promise<void>;
+  /** Sends nothing more, and closes the store. What is being sent has `drainMs` milliseconds to be confirmed. */
+  stop(options: { readonly drainMs: number }): Promise<void>;
 }
 
 export interface StoreRuntimeOptions {
@@ -44,8 +44,8 @@ export function storeRuntime({ store, clock, outbox: makeOutbox }: StoreRuntimeO
       await migrate(store);
     },
     start: () => outbox.start(),
-    async stop() {
-      await outbox.stop();
+    async stop(options) {
+      await outbox.stop(options);
       await store.close();
     },
   };

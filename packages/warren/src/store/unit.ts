@@ -15,8 +15,10 @@ export interface Unit {
   readonly db: unknown;
   /** The same transaction, for Warren's own tables. */
   readonly sql: Sql;
-  /** Sent once this has committed. */
+  /** Sent once this has committed. @throws Error where it is over already */
   send(entry: OutboxEntry): void;
+  /** Takes back what was to be sent later. @returns whether it was still there, and not sent */
+  cancel(id: string, service: string): Promise<boolean>;
   /** @throws AlreadyDone where another one was faster; Error of the driver. Nothing is changed then. */
   commit(last?: (sql: Sql) => Promise<void>): Promise<void>;
   /** Undoes what was done. Statements that come later fail. Nothing happens after `commit`. */
@@ -33,6 +35,8 @@ export interface UnitOptions {
   /** The first statement of the transaction, in place of the mark. @throws what ends the handler */
   readonly first?: ((sql: Sql) => Promise<void>) | undefined;
 }
+
+const over = "The handler is over, and its transaction with it.";
 
 export function unit(options: UnitOptions): Unit {
   const { store, outbox, inbox, quick, mark, first } = options;
@@ -55,7 +59,7 @@ export function unit(options: UnitOptions): Unit {
   }
 
   function transaction(): Promise<Transaction> {
-    if (isOver) return Promise.reject(new Error("The handler is over, and its transaction with it."));
+    if (isOver) return Promise.reject(new Error(over));
     opening ??= open();
     return opening;
   }
@@ -68,7 +72,17 @@ export function unit(options: UnitOptions): Unit {
       return db;
     },
     sql,
-    send: (entry) => void entries.push(entry),
+    send(entry) {
+      // It would never be sent, and nobody would know.
+      if (isOver) throw new Error(`${over} ${entry.type} came too late to be sent; await what sends it.`);
+      entries.push(entry);
+    },
+    async cancel(id, service) {
+      const index = entries.findIndex((entry) => entry.id === id && entry.service === service);
+      if (index < 0) return outbox.cancel(sql, id, service);
+      entries.splice(index, 1);
+      return true;
+    },
     async commit(last) {
       const needsTransaction = opening !== undefined || first !== undefined || last !== undefined;
       if (!needsTransaction) {
@@ -79,7 +93,7 @@ export function unit(options: UnitOptions): Unit {
         const open = await transaction();
         isOver = true;
         await last?.(open);
-        if (entries.length > 0) await outbox.add(open, entries);
+        if (entries.length > 0) await outbox.add(open, entries, { soon: true });
         await open.commit();
       }
       if (entries.length > 0) outbox.committed(entries);

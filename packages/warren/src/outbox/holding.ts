@@ -1,0 +1,132 @@
+import type { Clock, Timer } from "../time.ts";
+import type { Outage } from "./outage.ts";
+import type { OutboxRows, StoredEntry } from "./rows.ts";
+
+/** An entry that this process has a lease on. */
+export interface Hold {
+  readonly entry: StoredEntry;
+  leasedUntil: number;
+}
+
+/** What this process has in hand of one outbox: so many, and no more. The rest waits in the store. */
+export interface Holding {
+  readonly room: number;
+  readonly isFull: boolean;
+  readonly isFullOfCalls: boolean;
+  take(entry: StoredEntry, leasedUntil: number): Hold;
+  /** It is nobody's any more, or another one's. */
+  release(ids: readonly string[]): void;
+  /** Whether something with a lane was released since this was last asked. */
+  takeLaneEnded(): boolean;
+  /** Resolves when nothing is in hand. */
+  empty(): Promise<void>;
+  /** Gives back all leases, for the end of the process. What is under way may then be sent twice. */
+  letGo(): Promise<void>;
+}
+
+export interface HoldingOptions {
+  readonly clock: Clock;
+  readonly rows: OutboxRows;
+  readonly outage: Outage;
+  readonly leaseMs: number;
+}
+
+/** Enough for the broker to confirm many at once, and little enough to be sent twice after a kill. */
+const maxHeld = 1_000;
+const maxBytes = 32 * 2 ** 20;
+/** Calls may take their time, and shall not keep events from being sent. */
+const maxCalls = 200;
+
+export function holding({ clock, rows, outage, leaseMs }: HoldingOptions): Holding {
+  const held = new Map<string, Hold>();
+  const waiting: (() => void)[] = [];
+  let bytes = 0;
+  let calls = 0;
+  let laneEnded = false;
+  let renewal: Timer | undefined;
+
+  /** What takes longer than its lease stays this process's: a call, or a broker that is slow to confirm. */
+  async function renew(): Promise<void> {
+    renewal = undefined;
+    const now = clock.now();
+    const leasedUntil = now + leaseMs;
+    const old = [...held.values()].filter(
+      (hold) => hold.leasedUntil < now + leaseMs / 2 && hold.leasedUntil > now,
+    );
+    try {
+      if (old.length > 0)
+        await rows.renew(
+          old.map(({ entry }) => entry.id),
+          leasedUntil,
+        );
+      for (const hold of old) hold.leasedUntil = leasedUntil;
+    } catch (error) {
+      // The leases end, and others send it as well.
+      outage.began(error);
+    }
+    arm();
+  }
+
+  function arm(): void {
+    if (held.size > 0) renewal ??= clock.after(leaseMs / 3, () => void renew());
+  }
+
+  const room = (): number => (bytes >= maxBytes ? 0 : Math.max(0, maxHeld - held.size));
+
+  function release(id: string): void {
+    const hold = held.get(id);
+    if (hold === undefined) return;
+    held.delete(id);
+    bytes -= hold.entry.message.body.length;
+    if (hold.entry.kind === "call") calls--;
+    if (hold.entry.lane !== undefined) laneEnded = true;
+  }
+
+  return {
+    get room() {
+      return room();
+    },
+    get isFull() {
+      return room() === 0;
+    },
+    get isFullOfCalls() {
+      return calls >= maxCalls;
+    },
+    take(entry, leasedUntil) {
+      // Its lease was over, and it was claimed again.
+      release(entry.id);
+      const hold = { entry, leasedUntil };
+      held.set(entry.id, hold);
+      bytes += entry.message.body.length;
+      if (entry.kind === "call") calls++;
+      arm();
+      return hold;
+    },
+    release(ids) {
+      for (const id of ids) release(id);
+      if (held.size > 0) return;
+      renewal?.cancel();
+      renewal = undefined;
+      for (const resolve of waiting.splice(0)) resolve();
+    },
+    takeLaneEnded() {
+      const ended = laneEnded;
+      laneEnded = false;
+      return ended;
+    },
+    empty: async () => {
+      if (held.size > 0) await new Promise<void>((resolve) => void waiting.push(resolve));
+    },
+    async letGo() {
+      renewal?.cancel();
+      const dueAt = clock.now();
+      const left = [...held.keys()].map((id) => ({ id, dueAt }));
+      if (left.length === 0) return;
+      try {
+        await rows.giveBack(left);
+      } catch (error) {
+        outage.began(error);
+      }
+    },
+  };
+}

@@ -1,0 +1,189 @@
+import type { Outgoing } from "../message.ts";
+import { inTransaction, type Row, type Sql, type SqlValue, type Store } from "../store.ts";
+import type { OutboxEntry } from "./entry.ts";
+
+/** An entry that is in the store, or was just written there. */
+export interface StoredEntry extends Omit<OutboxEntry, "dueAt"> {
+  /** How often it was tried before. */
+  readonly attempts: number;
+}
+
+/** An entry that was not sent: when it is looked at next, and why. */
+export interface GivenBack {
+  readonly id: string;
+  readonly dueAt: number;
+  /** Written to the row. Without one, the try does not count: the process ends. */
+  readonly error?: string | undefined;
+}
+
+/** The statements on `warren_outbox`, each short and on an index. */
+export interface OutboxRows {
+  /** @param leasedUntil of those that this process will send from memory */
+  insert(
+    sql: Sql,
+    entries: readonly OutboxEntry[],
+    now: number,
+    leasedUntil: (entry: OutboxEntry) => number | undefined,
+  ): Promise<void>;
+  cancel(sql: Sql, id: string, service: string): Promise<boolean>;
+  /** When something is to be looked at, in the past for what is due; `undefined` where there is nothing. */
+  nextDue(): Promise<number | undefined>;
+  /**
+   * Leases what is due and nobody has, oldest first; of each lane only the first entry, and only where nothing of the
+   * lane is under way.
+   */
+  claim(options: Claim): Promise<readonly StoredEntry[]>;
+  /** Leases what follows in the lanes whose first entries this process has, each lane in its order. */
+  claimBehind(lanes: readonly string[], options: Claim): Promise<readonly StoredEntry[]>;
+  remove(ids: readonly string[]): Promise<void>;
+  giveBack(rows: readonly GivenBack[]): Promise<void>;
+  renew(ids: readonly string[], leasedUntil: number): Promise<void>;
+}
+
+export interface Claim {
+  readonly limit: number;
+  readonly now: number;
+  readonly leasedUntil: number;
+  /** @default true */
+  readonly calls?: boolean;
+}
+
+/** Rows per statement: SQLite and `pg` keep statements by their text, and each number is a text of its own. */
+const insertedTogether = 64;
+const columns = 13;
+const returned = "seq, id, service, kind, type, conversation, lane, message, body, attempts";
+
+export function outboxRows(store: Store<any>, instance: string): OutboxRows {
+  const { skipLocked } = store.dialect;
+
+  async function insertSome(
+    sql: Sql,
+    entries: readonly OutboxEntry[],
+    now: number,
+    leasedUntil: (entry: OutboxEntry) => number | undefined,
+  ): Promise<void> {
+    const places = entries.map((_, row) => placesOf(row * columns, columns)).join(", ");
+    await sql.query(
+      `insert into warren_outbox (id, service, kind, type, conversation, lane, message, body, due_at, leased_by,
+        attempts, last_error, created_at) values ${places}`,
+      entries.flatMap((entry): SqlValue[] => {
+        const { id, service, kind, type, conversation, lane = null, dueAt, message } = entry;
+        const { body, ...rest } = message;
+        const until = leasedUntil(entry);
+        return [
+          ...[id, service, kind, type, conversation, lane, JSON.stringify(rest), body],
+          ...(until === undefined ? [dueAt, null] : [until, instance]),
+          ...[0, null, now],
+        ];
+      }),
+    );
+  }
+
+  async function claimed(text: string, values: readonly SqlValue[]): Promise<readonly StoredEntry[]> {
+    const { rows } = await store.query<Row & { seq: number }>(text, values);
+    // What an update returns comes in no particular order.
+    return rows.toSorted((a, b) => a.seq - b.seq).map(entryOf);
+  }
+
+  return {
+    async insert(sql, entries, now, leasedUntil) {
+      for (let from = 0; from < entries.length; from += insertedTogether)
+        await insertSome(sql, entries.slice(from, from + insertedTogether), now, leasedUntil);
+    },
+    async cancel(sql, id, service) {
+      const { changes } = await sql.query(
+        "delete from warren_outbox where id = $1 and service = $2 and leased_by is null and attempts = 0",
+        [id, service],
+      );
+      return changes > 0;
+    },
+    async nextDue() {
+      const { rows } = await store.query<{ due: number | null }>(
+        "select min(due_at) as due from warren_outbox",
+      );
+      return rows[0]?.due ?? undefined;
+    },
+    // Materialized: PostgreSQL may else run the inner select again for each row, and lease more than the limit.
+    claim: ({ limit, now, leasedUntil, calls = true }) =>
+      claimed(
+        `with picked as materialized (
+          select seq from warren_outbox as entry where due_at <= $1${calls ? "" : " and kind <> 'call'"}
+          and (lane is null or not exists (
+            select 1 from warren_outbox as before where before.lane = entry.lane and before.seq < entry.seq))
+          order by due_at, seq limit $2 ${skipLocked})
+        update warren_outbox set leased_by = $3, due_at = $4 where seq in (select seq from picked)
+        returning ${returned}`,
+        [now, limit, instance, leasedUntil],
+      ),
+    // Nobody else takes these, as they are first in no lane; the lease is for when the first has been sent.
+    claimBehind: (lanes, { limit, now, leasedUntil }) =>
+      claimed(
+        `with picked as materialized (
+          select seq from (
+            select seq, due_at, row_number() over (partition by lane order by seq) as place
+            from warren_outbox where lane in ${placesOf(4, lanes.length)}) as lanes
+          where place > 1 and place <= $1 and due_at <= $2)
+        update warren_outbox set leased_by = $3, due_at = $4 where seq in (select seq from picked)
+        returning ${returned}`,
+        [limit, now, instance, leasedUntil, ...lanes],
+      ),
+    async remove(ids) {
+      const some = padded(ids);
+      await store.query(`delete from warren_outbox where id in ${placesOf(0, some.length)}`, some);
+    },
+    giveBack: (rows) =>
+      inTransaction(store, async (sql) => {
+        const untried = rows.filter(({ error }) => error === undefined);
+        for (const [dueAt, same] of Map.groupBy(untried, (row) => row.dueAt)) {
+          const ids = padded(same.map(({ id }) => id));
+          await sql.query(
+            `update warren_outbox set leased_by = null, due_at = $1
+              where leased_by = $2 and id in ${placesOf(2, ids.length)}`,
+            [dueAt, instance, ...ids],
+          );
+        }
+        for (const { id, dueAt, error } of rows)
+          if (error !== undefined)
+            await sql.query(
+              `update warren_outbox set leased_by = null, due_at = $1, attempts = attempts + 1, last_error = $2
+                where id = $3 and leased_by = $4`,
+              [dueAt, error, id, instance],
+            );
+      }),
+    async renew(ids, leasedUntil) {
+      const some = padded(ids);
+      await store.query(
+        `update warren_outbox set due_at = $1 where leased_by = $2 and id in ${placesOf(2, some.length)}`,
+        [leasedUntil, instance, ...some],
+      );
+    },
+  };
+}
+
+/** As many as the next power of two, the last one repeated: so there are ten statements to be kept and not a thousand. */
+function padded(ids: readonly string[]): string[] {
+  const length = 2 ** Math.ceil(Math.log2(ids.length));
+  return Array.from({ length }, (_, i) => ids[Math.min(i, ids.length - 1)]!);
+}
+
+/** `($3, $4)` for two from 2 on. */
+function placesOf(from: number, count: number): string {
+  return `(${Array.from({ length: count }, (_, i) => `$${from + i + 1}`).join(", ")})`;
+}
+
+function entryOf(row: Row): StoredEntry {
+  const { id, service, kind, type, conversation, lane, message, body, attempts } = row;
+  return {
+    id: id as string,
+    service: service as string,
+    kind: kind as StoredEntry["kind"],
+    type: type as string,
+    conversation: conversation as string,
+    lane: (lane as string | null) ?? undefined,
+    attempts: attempts as number,
+    message: {
+      ...(JSON.parse(message as string) as Omit<Outgoing, "body">),
+      body: body as Uint8Array,
+    },
+  };
+}

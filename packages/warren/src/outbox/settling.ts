@@ -1,0 +1,79 @@
+import { type Clock, delay } from "../time.ts";
+import type { Outage } from "./outage.ts";
+import type { GivenBack, OutboxRows } from "./rows.ts";
+
+/** Says in the store what became of entries: many with each statement, and again until the store has taken it. */
+export interface Settling {
+  /** Sent, and confirmed. */
+  sent(id: string): void;
+  notSent(row: GivenBack): void;
+  /** Resolves when the store knows all so far, or when `giveUp` was called and it could not be told. */
+  idle(): Promise<void>;
+  /** Tries what is left once more, and then no more: what could not be told is sent again when its lease is over. */
+  giveUp(): void;
+}
+
+export interface SettlingOptions {
+  readonly rows: OutboxRows;
+  readonly clock: Clock;
+  readonly outage: Outage;
+  /** The store was told of these; they are nobody's any more. */
+  readonly settled: (ids: readonly string[]) => void;
+}
+
+const maxTogether = 512;
+const longestPauseMs = 5_000;
+
+export function settling({ rows, clock, outage, settled }: SettlingOptions): Settling {
+  let sent: string[] = [];
+  let notSent: GivenBack[] = [];
+  let running: Promise<void> | undefined;
+  const ending = new AbortController();
+
+  function begin(): void {
+    // What is confirmed at the same moment goes into one statement.
+    running ??= new Promise<void>((resolve) => clock.soon(resolve)).then(run).then((isTold) => {
+      running = undefined;
+      // What came in the moment between.
+      if (isTold && sent.length + notSent.length > 0) begin();
+    });
+  }
+
+  /** @returns whether the store was told */
+  async function run(): Promise<boolean> {
+    for (let failures = 0; sent.length + notSent.length > 0; ) {
+      const some = sent.slice(0, maxTogether);
+      const others = notSent.slice(0, maxTogether);
+      try {
+        if (some.length > 0) await rows.remove(some);
+        if (others.length > 0) await rows.giveBack(others);
+      } catch (error) {
+        outage.began(error);
+        if (ending.signal.aborted) return false;
+        await delay(clock, Math.min(longestPauseMs, 50 * 2 ** failures++), ending.signal);
+        continue;
+      }
+      outage.ended();
+      failures = 0;
+      sent = sent.slice(some.length);
+      notSent = notSent.slice(others.length);
+      settled([...some, ...others.map(({ id }) => id)]);
+    }
+    return true;
+  }
+
+  return {
+    sent(id) {
+      sent.push(id);
+      begin();
+    },
+    notSent(row) {
+      notSent.push(row);
+      begin();
+    },
+    async idle() {
+      await running;
+    },
+    giveUp: () => ending.abort(),
+  };
+}
