@@ -1,0 +1,29 @@
+import { contract, rpc } from "warren";
+import { z } from "zod";
+import { line, orderId } from "../line.ts";
+
+/** Hands what is reserved to a carrier. */
+export const shipping = contract("shipping", {
+  methods: {
+    shipped: rpc({
+      http: { route: "GET /shipping/:sku" },
+      summary: "How many were shipped",
+      input: z.object({ sku: z.string().max(40) }),
+      output: z.object({ sku: z.string(), shipped: z.int() }),
+      idempotent: true,
+    }),
+    /** What a saga calls. */
+    ship: rpc({
+      input: z.object({ orderId, ...line }),
+      output: z.object({ tracking: z.string() }),
+      errors: {
+        REFUSED: { status: 409, message: "The carrier refuses", data: z.object({ reason: z.string() }) },
+      },
+    }),
+  },
+  events: {
+    /** The seed's "order shipped!", which it never came to. */
+    shipped: z.object({ orderId, ...line, tracking: z.string() }),
+    failed: z.object({ orderId, reason: z.string() }),
+  },
+});
