@@ -113,7 +113,7 @@ describe("the OpenAPI document", () => {
     });
     expect(
       operation("/items/{kind}", "delete").parameters?.map(({ in: where, name }) => `${where} ${name}`),
-    ).toEqual(["path kind", "query force"]);
+    ).toEqual(["path kind", "query force", "header Idempotency-Key"]);
   });
 
   test("says what can come back, faults included", () => {

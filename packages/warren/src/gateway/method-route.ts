@@ -2,6 +2,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import type { CallOptions } from "../index.ts";
 import { requireAccess } from "./access.ts";
 import type { Edge } from "./edge.ts";
+import { idempotencyKeyOf, takesKey } from "./idempotency-key.ts";
 import type { InFlight } from "./in-flight.ts";
 import { inputReader } from "./input.ts";
 import { defaultBodyLimitBytes } from "./options.ts";
@@ -18,6 +19,7 @@ export function addMethodRoute(
 ): void {
   const { method, binding } = route;
   const readInput = inputReader(route);
+  const isKeyed = takesKey(route);
   const writeReply = replyWriter(method.id, binding.reply);
 
   const handler = async (request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> => {
@@ -26,10 +28,12 @@ export function addMethodRoute(
       request,
       binding.session === undefined ? undefined : edge.sessions?.read(request),
     );
+    const key = isKeyed ? idempotencyKeyOf(request) : undefined;
     const options: CallOptions = {
       signal: gone(reply),
       ifDown: edge.options.ifDown ?? "wait",
       ...(caller === undefined ? {} : { principal: caller.principal }),
+      ...(key === undefined ? {} : { key }),
     };
     const output = await inFlight.run(() => edge.app.call(method, input, options));
     const secure = isSecure(edge, request);

@@ -102,6 +102,12 @@ const publicDetail: { readonly [C in keyof typeof systemFaults]?: string } = {
   UNROUTABLE: "The service cannot be reached at the moment. The request was not carried out.",
   UNKNOWN_OUTCOME: "The service was interrupted. Whether the request was carried out is not known.",
   OVERLOADED: "Too much is going on at the moment. The request was not carried out.",
+  KEY_REUSED:
+    "This Idempotency-Key was used before, with another content. Use a new key for what is to be done anew.",
+  KEY_IN_USE:
+    "A request with this Idempotency-Key is still being carried out. Repeat it later for its answer.",
+  KEY_UNSUPPORTED:
+    "No answers are kept here, so an Idempotency-Key would promise too much. The request was not carried out; send it without one.",
   STOPPED: "The server is going down. The request was not carried out.",
   CANCELLED: "The request was cancelled.",
 };

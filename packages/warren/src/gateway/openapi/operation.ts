@@ -9,6 +9,7 @@ import {
   type SchemaComponents,
 } from "../../index.ts";
 import { fieldSchema } from "../coerce.ts";
+import { keyParameter, takesKey } from "../idempotency-key.ts";
 import { declaredStatus } from "../problem.ts";
 import { claimedFields, type GatewayRoute } from "../routes.ts";
 
@@ -27,6 +28,7 @@ interface Parameter {
   readonly name: string;
   readonly in: "path" | "query" | "header" | "cookie";
   readonly required: boolean;
+  readonly description?: string;
   readonly schema: JsonSchema;
 }
 
@@ -45,13 +47,15 @@ export function operationOf(
 ): Operation {
   const { method } = route;
   const { summary, access = "anyone" } = method.spec;
-  const input = inputParts(route, named);
+  const { parameters = [], ...input } = inputParts(route, named);
+  const all = takesKey(route) ? [...parameters, keyParameter] : parameters;
   const scopes = typeof access === "object" ? access.scopes : [];
   const security = [{ token: scopes }, ...(sessionIdentifies ? [{ session: scopes }] : [])];
   return {
     operationId: method.id,
     ...(summary === undefined ? {} : { summary }),
     tags: [method.service],
+    ...(all.length === 0 ? {} : { parameters: all }),
     ...input,
     responses: responsesOf(route, named),
     ...(access === "anyone" ? {} : { security }),
@@ -85,7 +89,7 @@ function inputParts(
   ];
   const body = bodySchema();
   return {
-    ...(parameters.length === 0 ? {} : { parameters }),
+    parameters,
     ...(body === undefined ? {} : { requestBody: body }),
   };
 
