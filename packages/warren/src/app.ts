@@ -11,6 +11,8 @@ import { consumeAs } from "./instance.ts";
 import { names } from "./names.ts";
 import { delivery } from "./outbox/delivery.ts";
 import { type RelayOptions, relay } from "./outbox/relay.ts";
+import { joined, runTransaction } from "./outbox/sends.ts";
+import { entryWriter } from "./outbox/writer.ts";
 import { burying } from "./retry/bury.ts";
 import { mover } from "./retry/move.ts";
 import { retrier } from "./retry/retrier.ts";
@@ -118,6 +120,16 @@ export function app(options: AppOptions): App {
     };
   }
 
+  function runtimeOf(store: Store<any>, what: string): StoreRuntime {
+    if (phase === "new") throw new Error(`app.${what}: this app has not started; await app.start() first.`);
+    const runtime = parts.runtimeOf(store);
+    if (runtime === undefined)
+      throw new TypeError(
+        `app.${what}: this store is none of the app's; give it to a service, or to \`stores\`.`,
+      );
+    return runtime;
+  }
+
   const instance: App = {
     instance: parts.instance,
     contracts: knownContracts(options),
@@ -128,6 +140,8 @@ export function app(options: AppOptions): App {
     call: (method, input, callOptions = {}) => calls.call(method, input, callOptions, noTrail) as never,
     emit: (event, data, { principal } = {}) => publisher.emit(event, data, { principal }),
     subscribe,
+    transaction: async (store, work) => runTransaction(runtimeOf(store, "transaction"), parts.writer, work),
+    join: (store, sql) => joined(runtimeOf(store, "join"), parts.writer, sql),
     start,
     stop({ drainMs = usualDrainMs } = {}) {
       stopping ??= stop(drainMs);
@@ -168,13 +182,14 @@ function assemble(options: AppOptions) {
     log,
   });
   const publisher: EventPublisher = eventPublisher(common);
+  const writer = entryWriter({ ...common, publisher });
   const ending = new AbortController();
   // Every message that waits to be moved listens; Node.js before 24 takes more than ten for a leak.
   setMaxListeners(0, ending.signal);
   const move = mover(transport, clock, log, ending.signal);
   const bury = burying({ move, clock, log, instance, version: options.version });
   const deliver = delivery({ transport, caller: calls, bury, log, random });
-  const runtimes = runtimesOf(services, { transport, deliver, clock, log, instance });
+  const runtimes = runtimesOf(options, { transport, deliver, clock, log, instance });
   const scope = (
     contract: AnyContract,
     uses: Record<string, AnyContract>,
@@ -186,6 +201,7 @@ function assemble(options: AppOptions) {
     log: log.child({ service: contract.name }),
     caller: calls,
     publisher,
+    writer,
     runtime: store && runtimes.get(store),
     clock,
   });
@@ -193,11 +209,13 @@ function assemble(options: AppOptions) {
     ...common,
     services,
     runtimes: [...runtimes.values()],
+    runtimeOf: (store: Store<any>) => runtimes.get(store),
     use,
     place: { around: "handlers", clock, log } satisfies Place,
     random,
     calls,
     publisher,
+    writer,
     running: running(clock, maxAbandoned),
     ending,
     move,
@@ -213,10 +231,10 @@ function assemble(options: AppOptions) {
 
 /** Services that share a store share what Warren does with it. */
 function runtimesOf(
-  services: readonly Service[],
+  { services = [], stores: others = [] }: AppOptions,
   common: Omit<RelayOptions, "store">,
 ): Map<Store<any>, StoreRuntime> {
-  const stores = new Set(services.flatMap(({ definition }) => definition.store ?? []));
+  const stores = new Set([...services.flatMap(({ definition }) => definition.store ?? []), ...others]);
   return new Map(
     [...stores].map((store) => [
       store,

@@ -2,12 +2,14 @@ import type { AnyContract, Event } from "./contract/contract.ts";
 import type { Method } from "./contract/method.ts";
 import type { Random } from "./id.ts";
 import type { Logger } from "./log.ts";
+import type { Joined, StoreTransaction } from "./outbox/sends.ts";
 import type { Principal } from "./principal.ts";
 import type { Call, CallOptions, Client, EveryClient, FaultOf } from "./rpc/client.ts";
 import type { CallMiddleware } from "./rpc/outgoing.ts";
 import type { Context } from "./service/context.ts";
 import type { Middleware } from "./service/middleware.ts";
 import type { Service } from "./service/service.ts";
+import type { Sql, Store } from "./store.ts";
 import type { Clock } from "./time.ts";
 import type { Transport } from "./transport.ts";
 
@@ -17,6 +19,8 @@ export interface AppOptions {
   readonly services?: readonly Service<any>[];
   /** Further contracts that this process knows without running them: a gateway makes routes of them. */
   readonly contracts?: readonly AnyContract[];
+  /** Stores that no service names: those of `transaction` and `join` in a process that runs no service on them. */
+  readonly stores?: readonly Store<any>[];
   /** Around every handler of every service. */
   readonly use?: readonly Middleware[];
   /** Around each call this process makes, except those to every instance. */
@@ -97,6 +101,19 @@ export interface App extends AsyncDisposable {
     event: E,
     handle: (data: E extends Event<any, any, infer O> ? O : never, context: Context) => unknown,
   ): Promise<Subscription>;
+
+  /**
+   * Runs `work` in a transaction on a store of this app: what it changes and what it sends commit together when it
+   * resolves, and are undone when it throws. Sent right after.
+   * @throws TypeError for a store that is none of this app's; whatever `work` throws; Error of the driver
+   */
+  transaction<D, T>(store: Store<D>, work: (transaction: StoreTransaction<D>) => Promise<T>): Promise<T>;
+  /**
+   * For a transaction that the application begins and ends itself: what is sent by the result is written through `sql`,
+   * and commits with the rest. Call `committed()` on it after the commit, and it is sent at once.
+   * @throws TypeError for a store that is none of this app's
+   */
+  join(store: Store<any>, sql: Sql): Joined;
 
   /**
    * Connects, declares, consumes. Resolves when every service of this process takes messages.

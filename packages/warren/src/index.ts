@@ -16,6 +16,22 @@ export type { Issue, Schema } from "./contract/schema.ts";
 export { Fault, isFault, type SystemCode, type SystemFault } from "./fault.ts";
 export { type FromEnvOptions, fromEnv } from "./from-env.ts";
 export { type Logger, silent } from "./log.ts";
+export { mapMermaid } from "./map/map-mermaid.ts";
+export { type MapOptions, mapOf } from "./map/map-of.ts";
+export { mapText } from "./map/map-text.ts";
+export type {
+  MappedCall,
+  MappedEvent,
+  MappedReaction,
+  MappedSaga,
+  MappedService,
+  MappedStep,
+  MapWarning,
+  SystemMap,
+} from "./map/system-map.ts";
+export type { Later, Send } from "./outbox/sending.ts";
+export type { Joined, Sends, StoreTransaction } from "./outbox/sends.ts";
+export type { InLane, SendOptions } from "./outbox/writer.ts";
 export type { Principal } from "./principal.ts";
 export type { Serialised, Undo, Undoing } from "./reaction/undo-types.ts";
 export { type BulkheadOptions, bulkhead } from "./resilience/bulkhead.ts";
@@ -42,6 +58,7 @@ export {
 } from "./rpc/client.ts";
 export type { CallMiddleware, MakeCall, OutgoingCall } from "./rpc/outgoing.ts";
 export { type RunOptions, runUntilSignal } from "./run-until-signal.ts";
+export type { Schedule, Tick } from "./schedule/schedule.ts";
 export type { Clients, Context, Emit, HandlerContext, Operation, Raise } from "./service/context.ts";
 export type { Handler, Middleware, Place } from "./service/middleware.ts";
 export {

@@ -9,9 +9,10 @@ export interface Outbox {
   committed(entries: readonly OutboxEntry[]): void;
   /**
    * Takes an entry back, in a transaction.
+   * @param service whose it is, where it is to be that of a certain one
    * @returns false where there is none, or where it was sent or may have been
    */
-  cancel(sql: Sql, id: string, service: string): Promise<boolean>;
+  cancel(sql: Sql, id: string, service?: string): Promise<boolean>;
   /** Begins to send what is in the store, also what others left there. */
   start(): void;
   /**

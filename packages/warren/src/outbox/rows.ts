@@ -25,7 +25,7 @@ export interface OutboxRows {
     now: number,
     leasedUntil: (entry: OutboxEntry) => number | undefined,
   ): Promise<void>;
-  cancel(sql: Sql, id: string, service: string): Promise<boolean>;
+  cancel(sql: Sql, id: string, service?: string): Promise<boolean>;
   /** When something is to be looked at, in the past for what is due; `undefined` where there is nothing. */
   nextDue(): Promise<number | undefined>;
   /**
@@ -92,8 +92,9 @@ export function outboxRows(store: Store<any>, instance: string): OutboxRows {
     },
     async cancel(sql, id, service) {
       const { changes } = await sql.query(
-        "delete from warren_outbox where id = $1 and service = $2 and leased_by is null and attempts = 0",
-        [id, service],
+        `delete from warren_outbox where id = $1 and leased_by is null and attempts = 0
+          ${service === undefined ? "" : "and service = $2"}`,
+        service === undefined ? [id] : [id, service],
       );
       return changes > 0;
     },

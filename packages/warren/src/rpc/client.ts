@@ -37,7 +37,7 @@ export type FaultOf<E> = { [C in keyof E & string]: Fault<C, ErrorOut<E[C]>> }[k
 /** A promise that also knows, as a type, which declared faults it may reject with. See `attempt`. */
 export type Call<O, F> = Promise<O> & { readonly "~fault"?: F };
 
-type Args<I, X> = I extends { readonly in: infer V } ? ArgsOf<V, X> : never;
+export type Args<I, X> = I extends { readonly in: infer V } ? ArgsOf<V, X> : never;
 /** `any` and `unknown` first: they would pass for `void`. */
 type ArgsOf<V, X> = unknown extends V
   ? [input?: V, options?: X]

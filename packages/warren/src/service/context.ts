@@ -2,18 +2,22 @@ import type { AnyContract, Event } from "../contract/contract.ts";
 import type { ErrorIn, ErrorOut } from "../contract/method.ts";
 import type { Fault } from "../fault.ts";
 import type { Logger } from "../log.ts";
+import type { Later, Send } from "../outbox/sending.ts";
+import type { InLane } from "../outbox/writer.ts";
 import type { Principal } from "../principal.ts";
 import type { Client } from "../rpc/client.ts";
 
-/** What is being done: a method that was called, or an event that is reacted to. */
+/** What is being done: a method that was called, an event that is reacted to, or a time of a schedule. */
 export interface Operation {
-  readonly kind: "method" | "event";
-  /** `<service>.<method>` or `<service>.<event>`. */
+  readonly kind: "method" | "event" | "schedule";
+  /** `<service>.<method>`, `<service>.<event>` or `<service>.<schedule>`. */
   readonly id: string;
   /** The service doing it. */
   readonly service: string;
   /** The only events it may emit, by their names in the service's contract, where the reaction says so. */
   readonly emits?: readonly string[];
+  /** The id of the event whose reaction is being undone. */
+  readonly undoing?: string;
 }
 
 /** What a handler is told beside its input. */
@@ -26,8 +30,8 @@ export interface Context {
   /** 1 the first time. */
   readonly attempt: number;
   /**
-   * Milliseconds since the epoch. A call: nobody waits for its answer any longer. An event: `timeoutMs` of the reaction
-   * is over, and it counts as failed.
+   * Milliseconds since the epoch. A call: nobody waits for its answer any longer. An event or a schedule: `timeoutMs` is
+   * over, and it counts as failed.
    */
   readonly deadline: number;
   readonly principal: Principal | undefined;
@@ -50,9 +54,9 @@ export type Clients<U> = { readonly [K in keyof U]: Client<U[K]> };
  * Publishers, one per event of the service's own contract. Each resolves when the broker has the event; in a service with
  * a store, when it is ready to be committed with what the handler changed, to be published right after.
  */
-export type Emit<C extends AnyContract> = {
+export type Emit<C extends AnyContract, D = undefined> = {
   readonly [K in keyof C["events"]]: C["events"][K] extends Event<any, infer I, any>
-    ? (event: I) => Promise<void>
+    ? (...args: [D] extends [undefined] ? [event: I] : [event: I, options?: InLane]) => Promise<void>
     : never;
 };
 
@@ -65,11 +69,11 @@ type Data<T> = unknown extends T ? [data?: T] : [T] extends [void] ? [] : [data:
 
 export type HandlerContext<C extends AnyContract, U, D = undefined> = Context & {
   readonly call: Clients<U>;
-  readonly emit: Emit<C>;
-} & Stored<D>;
+  readonly emit: Emit<C, D>;
+} & Stored<C, U, D>;
 
 /** What a handler of a service with a store has beside. */
-type Stored<D> = [D] extends [undefined]
+type Stored<C extends AnyContract, U, D> = [D] extends [undefined]
   ? unknown
   : {
       /**
@@ -77,4 +81,21 @@ type Stored<D> = [D] extends [undefined]
        * commits when the handler's result is good, together with what it emits, and is undone when the handler fails.
        */
       readonly db: D;
+      /**
+       * Calls to be made: each resolves when it is ready to be committed with what the handler changed. It is made after
+       * that, again and again until it is answered, under one key: it runs once where the called service has a store. An
+       * answer that is no success (a declared fault, or one that no later try mends) makes it a dead letter of this
+       * service.
+       */
+      readonly send: Send<U>;
+      /**
+       * The same for later: `await after(60_000).emit.reminded({ orderId })`. A whole number of milliseconds, up to ten
+       * years, from now. It survives restarts, and happens once, not once per instance.
+       */
+      readonly after: (delayMs: number) => Later<C, U>;
+      /**
+       * Takes back what `after` gave the id of, together with what the handler changed.
+       * @returns false where it is sent already, or may be at this moment
+       */
+      readonly cancel: (id: string) => Promise<boolean>;
     };

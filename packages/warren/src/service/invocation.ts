@@ -4,6 +4,8 @@ import type { EventPublisher } from "../events/publisher.ts";
 import type { Logger } from "../log.ts";
 import type { Incoming } from "../message.ts";
 import { headers } from "../names.ts";
+import { checkDelay, type Sending, sending } from "../outbox/sending.ts";
+import type { EntryWriter, InLane } from "../outbox/writer.ts";
 import type { Principal } from "../principal.ts";
 import { attemptOf } from "../retry/attempt.ts";
 import { boundClient } from "../rpc/bound-client.ts";
@@ -22,9 +24,18 @@ export interface InvocationScope {
   readonly log: Logger;
   readonly caller: Caller;
   readonly publisher: EventPublisher;
+  /** For what is sent in a transaction. */
+  readonly writer: EntryWriter;
   /** Where the service keeps its state, if it does. */
   readonly runtime: StoreRuntime | undefined;
   readonly clock: Clock;
+}
+
+/** What handlers of `undo` and `gaveUp` are told beside. */
+export interface Told {
+  readonly done?: unknown;
+  readonly original?: unknown;
+  readonly error?: Error;
 }
 
 /**
@@ -41,11 +52,14 @@ export class Invocation implements Context, Expiring {
   readonly #scope: InvocationScope;
   readonly #message: Incoming;
   readonly #unit: Unit | undefined;
+  readonly #told: Told | undefined;
   #abort: AbortController | undefined;
   #abortReason: Error | undefined;
   #principal: Principal | undefined | null = null;
   #call: Record<string, unknown> | undefined;
   #emit: Record<string, unknown> | undefined;
+  #send: Record<string, unknown> | undefined;
+  #sending: Sending | undefined;
   #log: Logger | undefined;
 
   constructor(
@@ -56,9 +70,11 @@ export class Invocation implements Context, Expiring {
     fail: unknown,
     /** What the handler changes together, in a service with a store. */
     unit?: Unit,
+    told?: Told,
   ) {
     this.#scope = scope;
     this.#unit = unit;
+    this.#told = told;
     this.#message = message;
     this.operation = operation;
     this.deadline = deadline;
@@ -119,18 +135,62 @@ export class Invocation implements Context, Expiring {
   }
 
   get emit(): Record<string, unknown> {
-    if (this.#emit === undefined) {
-      this.#emit = {};
-      const { contract, publisher } = this.#scope;
-      for (const event of eventsOf(contract))
-        this.#emit[event.name] = (data: unknown) => {
-          this.#checkEmits(event);
-          return this.#unit === undefined
-            ? publisher.emit(event, data, this.trail)
-            : this.#emitWith(this.#unit, event, data);
-        };
-    }
+    this.#emit ??= this.#unit === undefined ? this.#emitAtOnce() : this.#inUnit("emit").emit();
     return this.#emit;
+  }
+
+  #emitAtOnce(): Record<string, unknown> {
+    const { contract, publisher } = this.#scope;
+    const emit: Record<string, unknown> = {};
+    for (const event of eventsOf(contract))
+      emit[event.name] = (data: unknown, options?: InLane) => {
+        if (options?.lane !== undefined) throw this.#noStore("a lane");
+        this.#checkEmits(event);
+        return publisher.emit(event, data, this.trail);
+      };
+    return emit;
+  }
+
+  get send(): Record<string, unknown> {
+    this.#send ??= this.#inUnit("send").send();
+    return this.#send;
+  }
+
+  /** Bound, as it is taken out of the context. */
+  get after(): (delayMs: number) => object {
+    const later = this.#inUnit("after");
+    return (delayMs) => {
+      checkDelay(delayMs);
+      return { emit: later.emit(delayMs), send: later.send(delayMs) };
+    };
+  }
+
+  get cancel(): (id: string) => Promise<boolean> {
+    const unit = this.#unit;
+    if (unit === undefined) throw this.#noStore("cancel");
+    return (id) => unit.cancel(id, this.#scope.contract.name);
+  }
+
+  /** In the handler's transaction: sent when it has committed. */
+  #inUnit(member: string): Sending {
+    const unit = this.#unit;
+    if (unit === undefined) throw this.#noStore(member);
+    const { contract, uses, writer } = this.#scope;
+    this.#sending ??= sending({
+      contract,
+      uses,
+      writer,
+      trail: this.trail,
+      check: (event) => this.#checkEmits(event),
+      put: (entry) => unit.send(entry),
+    });
+    return this.#sending;
+  }
+
+  #noStore(member: string): TypeError {
+    return new TypeError(
+      `Service "${this.operation.service}" has no ${member}, as it has no store: give it one (\`store\`).`,
+    );
   }
 
   /** What a reaction says of itself is what the map of the system shows. @throws TypeError */
@@ -142,23 +202,20 @@ export class Invocation implements Context, Expiring {
     );
   }
 
-  /** In the handler's transaction: sent when it has committed. */
-  async #emitWith(unit: Unit, event: Event, data: unknown): Promise<void> {
-    const { publisher, contract, clock } = this.#scope;
-    const message = await publisher.message(event, data, this.trail);
-    unit.send({
-      id: message.messageId,
-      service: contract.name,
-      kind: "event",
-      type: event.id,
-      conversation: this.conversation,
-      dueAt: clock.now(),
-      message,
-    });
-  }
-
   get db(): unknown {
     return this.#unit?.db;
+  }
+
+  get done(): unknown {
+    return this.#told?.done;
+  }
+
+  get original(): unknown {
+    return this.#told?.original;
+  }
+
+  get error(): Error | undefined {
+    return this.#told?.error;
   }
 
   /** What this message hands on to those that the handler sends. */

@@ -17,8 +17,12 @@ export interface Unit {
   readonly sql: Sql;
   /** Sent once this has committed. @throws Error where it is over already */
   send(entry: OutboxEntry): void;
-  /** Takes back what was to be sent later. @returns whether it was still there, and not sent */
-  cancel(id: string, service: string): Promise<boolean>;
+  /**
+   * Takes back what was to be sent later.
+   * @param service whose it is, where it is to be that of a certain one
+   * @returns whether it was still there, and not sent
+   */
+  cancel(id: string, service?: string): Promise<boolean>;
   /** @throws AlreadyDone where another one was faster; Error of the driver. Nothing is changed then. */
   commit(last?: (sql: Sql) => Promise<void>): Promise<void>;
   /** Undoes what was done. Statements that come later fail. Nothing happens after `commit`. */
@@ -78,7 +82,9 @@ export function unit(options: UnitOptions): Unit {
       entries.push(entry);
     },
     async cancel(id, service) {
-      const index = entries.findIndex((entry) => entry.id === id && entry.service === service);
+      const index = entries.findIndex(
+        (entry) => entry.id === id && (service ?? entry.service) === entry.service,
+      );
       if (index < 0) return outbox.cancel(sql, id, service);
       entries.splice(index, 1);
       return true;
