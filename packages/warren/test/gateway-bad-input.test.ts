@@ -95,6 +95,18 @@ describe("bad input", () => {
       await refused(post("/echo", "<a/>", type), 415, "UNSUPPORTED_MEDIA_TYPE");
   });
 
+  test("JSON is JSON, whatever its header says beside", async () => {
+    for (const type of [
+      "application/json",
+      "application/json; charset=utf-8",
+      "Application/JSON;charset=UTF-8",
+      "application/merge-patch+json; a=b",
+    ]) {
+      const answer = await post("/echo", '{"a":1}', type);
+      expect([type, answer.status, await answer.json()]).toEqual([type, 200, { a: 1 }]);
+    }
+  });
+
   test("§1.3 row 1: a body of 20 MB is a 413 before it is read", async () => {
     const problem = await refused(post("/echo", `"${"x".repeat(20_000_000)}"`), 413, "TOO_LARGE");
     expect(problem.detail).toMatch(/^The body is larger than \d{5,} bytes\.$/);

@@ -11,7 +11,8 @@ import { edgeFault } from "./edge-fault.ts";
 export async function takeBodies(instance: FastifyInstance): Promise<void> {
   instance.removeAllContentTypeParsers();
   instance.addContentTypeParser(
-    /^application\/(?:[\w.+-]+\+)?json$/i,
+    // Fastify compares it with the whole header, parameters such as `charset` included.
+    /^application\/(?:[\w.+-]+\+)?json(?:\s*;|$)/i,
     { parseAs: "buffer" },
     (_request, bytes, done) => {
       try {
