@@ -1,0 +1,203 @@
+import { inTransaction, type Sql, type Store } from "../store.ts";
+import type { Clock } from "../time.ts";
+import type { SagaPlan } from "./plan.ts";
+import { noteStep, type Run, type RunRow, type RunState, type StepRow } from "./run.ts";
+import { faultFrom, storedFault } from "./stored-fault.ts";
+
+/** Thrown where another process has taken over a run: this one has no business with it any more. */
+export class LeaseLost extends Error {
+  constructor(run: Run) {
+    super(`${run.plan.name} "${run.id}" is in the hands of another process by now.`);
+    this.name = "LeaseLost";
+  }
+}
+
+/** What becomes of a run in one statement. */
+interface RunChange {
+  readonly state: RunState;
+  readonly dueAt: number | null;
+  /** Whether this process goes on with it. */
+  readonly keep: boolean;
+  readonly waiting?: string;
+}
+
+export interface Strangers {
+  readonly saga: string;
+  readonly version: string;
+  readonly runs: number;
+  readonly id: string;
+}
+
+/** The rows of runs, written by whoever has the lease. Each member but the reading ones throws LeaseLost where it is gone. */
+export interface Ledger {
+  /** Takes up to `limit` runs that are due. */
+  claim(plans: readonly SagaPlan[], limit: number): Promise<readonly RunRow[]>;
+  /** When the next of them is due. */
+  nextDue(plans: readonly SagaPlan[]): Promise<number | undefined>;
+  /** Runs under way of the same sagas that keep to other versions, counted, with one of them each. */
+  strangers(plans: readonly SagaPlan[]): Promise<readonly Strangers[]>;
+  stepsOf(row: RunRow): Promise<readonly StepRow[]>;
+  /** For all that this process has. */
+  renew(): Promise<void>;
+  /** The row of a step, as part of a transaction that says that this process still has the run. */
+  putStep(sql: Sql, run: Run, step: StepRow): Promise<void>;
+  /** The same in a transaction of its own. */
+  saveStep(run: Run, step: StepRow): Promise<void>;
+  /** Makes sure in a transaction that this process still has the run, and that it waits for nothing any more. */
+  hold(sql: Sql, run: Run): Promise<void>;
+  change(sql: Sql, run: Run, change: RunChange): Promise<void>;
+  /** From now on what is done is undone. */
+  fail(run: Run, step: string, error: unknown): Promise<void>;
+  end(run: Run, state: "done" | "failed" | "stuck", output?: string): Promise<void>;
+  /** Gives it back, for whoever comes at `dueAt`. */
+  rest(run: Run, state: RunState, dueAt: number | null): Promise<void>;
+}
+
+export interface LedgerOptions {
+  readonly store: Store<any>;
+  readonly clock: Clock;
+  readonly instance: string;
+  readonly leaseMs: number;
+}
+
+const places = (count: number, from = 1): string =>
+  Array.from({ length: count }, (_, i) => `$${i + from}`).join(", ");
+
+export function ledger({ store, clock, instance, leaseMs }: LedgerOptions): Ledger {
+  const leasedUntil = (): number => clock.now() + leaseMs;
+
+  async function held(run: Run, statement: Promise<{ readonly changes: number }>): Promise<void> {
+    if ((await statement).changes === 0) throw new LeaseLost(run);
+  }
+
+  const hold: Ledger["hold"] = (sql, run) =>
+    held(
+      run,
+      sql.query(
+        `update warren_sagas set due_at = $1, waiting = null,
+          since = case when state = 'waiting' then $2 else since end,
+          state = case when state = 'waiting' then 'running' else state end
+        where saga = $3 and id = $4 and leased_by = $5`,
+        [leasedUntil(), clock.now(), run.plan.name, run.id, instance],
+      ),
+    );
+
+  const change: Ledger["change"] = async (sql, run, { state, dueAt, keep, waiting = null }) => {
+    await held(
+      run,
+      sql.query(
+        `update warren_sagas set state = $1, due_at = $2, leased_by = $3, waiting = $4,
+          since = case when state = $1 then since else $5 end
+        where saga = $6 and id = $7 and leased_by = $8`,
+        [
+          ...[state, keep ? leasedUntil() : dueAt, keep ? instance : null, waiting, clock.now()],
+          ...[run.plan.name, run.id, instance],
+        ],
+      ),
+    );
+    run.state = state;
+  };
+
+  async function putStep(sql: Sql, run: Run, step: StepRow): Promise<void> {
+    await hold(sql, run);
+    await insertStep(sql, run, step);
+  }
+
+  return {
+    hold,
+    change,
+    putStep,
+    async claim(plans, limit) {
+      const due = await store.query<{ saga: string; id: string }>(
+        `select saga, id from warren_sagas where due_at <= $1 and version in (${places(plans.length, 3)})
+          order by due_at limit $2`,
+        [clock.now(), limit, ...plans.map(({ version }) => version)],
+      );
+      const claimed = due.rows.map(async ({ saga, id }) => {
+        const { rows } = await store.query<RunRow>(
+          `update warren_sagas set leased_by = $1, due_at = $2
+            where saga = $3 and id = $4 and due_at <= $5 returning *`,
+          [instance, leasedUntil(), saga, id, clock.now()],
+        );
+        return rows;
+      });
+      return (await Promise.all(claimed)).flat();
+    },
+    async nextDue(plans) {
+      const { rows } = await store.query<{ due_at: number }>(
+        `select due_at from warren_sagas where due_at is not null and version in (${places(plans.length)})
+          order by due_at limit 1`,
+        plans.map(({ version }) => version),
+      );
+      return rows[0]?.due_at;
+    },
+    async strangers(plans) {
+      const sagas = [...new Set(plans.map(({ name }) => name))];
+      const { rows } = await store.query<Strangers>(
+        `select saga, version, count(*) as runs, min(id) as id from warren_sagas
+          where ended_at is null and saga in (${places(sagas.length)})
+            and version not in (${places(plans.length, sagas.length + 1)}) group by saga, version`,
+        [...sagas, ...plans.map(({ version }) => version)],
+      );
+      return rows;
+    },
+    async stepsOf({ saga, id }) {
+      const { rows } = await store.query<StepRow & { saga: string; id: string }>(
+        "select * from warren_saga_steps where saga = $1 and id = $2",
+        [saga, id],
+      );
+      return rows.map(({ saga: _saga, id: _id, ...step }) => step);
+    },
+    async renew() {
+      await store.query("update warren_sagas set due_at = $1 where leased_by = $2", [
+        leasedUntil(),
+        instance,
+      ]);
+    },
+    async saveStep(run, step) {
+      await inTransaction(store, (sql) => putStep(sql, run, step));
+      noteStep(run, step);
+    },
+    async fail(run, step, error) {
+      const failure = storedFault(error, { saga: run.plan.name, id: run.id, step });
+      const row = run.steps.get(step);
+      await inTransaction(store, async (sql) => {
+        await change(sql, run, { state: "compensating", dueAt: null, keep: true });
+        await sql.query("update warren_sagas set error = $1 where saga = $2 and id = $3", [
+          failure,
+          run.plan.name,
+          run.id,
+        ]);
+        if (row !== undefined) await insertStep(sql, run, { ...row, state: "failed", error: failure });
+      });
+      if (row !== undefined) noteStep(run, { ...row, state: "failed", error: failure });
+      run.error = faultFrom(failure);
+    },
+    async end(run, state, output) {
+      await inTransaction(store, async (sql) => {
+        await change(sql, run, { state, dueAt: null, keep: false });
+        if (state !== "stuck")
+          await sql.query("update warren_sagas set output = $1, ended_at = $2 where saga = $3 and id = $4", [
+            ...[output ?? null, clock.now(), run.plan.name, run.id],
+          ]);
+      });
+    },
+    rest: (run, state, dueAt) => change(store, run, { state, dueAt, keep: false }),
+  };
+}
+
+async function insertStep(sql: Sql, run: Run, step: StepRow): Promise<void> {
+  const { state, attempts, undo_attempts, result, error, due_at, signal, began_at, done_at, undone_at } =
+    step;
+  await sql.query(
+    `insert into warren_saga_steps (saga, id, step, state, attempts, undo_attempts, result, error, due_at, signal,
+      began_at, done_at, undone_at) values (${places(13)})
+    on conflict (saga, id, step) do update set state = excluded.state, attempts = excluded.attempts,
+      undo_attempts = excluded.undo_attempts, result = excluded.result, error = excluded.error,
+      due_at = excluded.due_at, signal = excluded.signal, done_at = excluded.done_at, undone_at = excluded.undone_at`,
+    [
+      ...[run.plan.name, run.id, step.step, state, attempts, undo_attempts, result, error, due_at, signal],
+      ...[began_at, done_at, undone_at],
+    ],
+  );
+}

@@ -1,0 +1,167 @@
+import type { Event } from "../contract/contract.ts";
+import { Fault, isFault } from "../fault.ts";
+import type { Incoming } from "../message.ts";
+import { headers } from "../names.ts";
+import type { Caller } from "../rpc/caller.ts";
+import type { Operation } from "../service/context.ts";
+import { Invocation, type InvocationScope } from "../service/invocation.ts";
+import type { Running } from "../service/running.ts";
+import type { Unit } from "../store/unit.ts";
+import type { StepPlan } from "./plan.ts";
+import type { Run } from "./run.ts";
+
+export interface PerformingOptions {
+  /** Of the saga, with the app's caller and publisher. */
+  readonly scope: InvocationScope;
+  readonly running: Running;
+}
+
+export interface Performance {
+  readonly run: Run;
+  readonly step: StepPlan;
+  /** What is done: the key of its calls. */
+  readonly direction: "do" | "undo";
+  readonly attempt: number;
+  readonly unit: Unit;
+  /** Where it is known earlier: aborts the signal of what runs. */
+  readonly aborted?: AbortSignal | undefined;
+}
+
+/** Runs one `do` or one `undo`, by its timeout. Gives what it returns. @throws what it throws; Fault TIMEOUT, STOPPED, OVERLOADED */
+export async function perform(
+  { scope, running }: PerformingOptions,
+  performance: Performance,
+): Promise<unknown> {
+  const { run, step, direction, attempt, unit, aborted } = performance;
+  const key = `${run.plan.name}/${run.id}/${step.name}`;
+  const callKey = direction === "do" ? key : `${key}/undo`;
+  const byItself = scope.clock.now() + step.timeoutMs;
+  const deadline = direction === "do" ? Math.min(byItself, run.deadline ?? byItself) : byItself;
+  const message = messageOf(run, step, callKey, attempt);
+  const operation: Operation = { kind: "step", id: `${run.plan.name}.${step.name}`, service: run.plan.name };
+  const invocation = new Invocation(
+    { ...scope, uses: run.plan.uses, caller: keyed(scope.caller, callKey) },
+    operation,
+    message,
+    deadline,
+    undefined,
+    unit,
+  );
+  const context = contextOf(scope, { run, key, attempt, deadline, unit, invocation });
+  const stopWith = (): void => invocation.abort(aborted?.reason);
+  aborted?.addEventListener("abort", stopWith, { once: true });
+  try {
+    return await running.run(
+      () => (direction === "do" ? step.do(context) : step.undo!(undoContext(context, run, step))),
+      undefined,
+      invocation,
+    );
+  } finally {
+    aborted?.removeEventListener("abort", stopWith);
+  }
+}
+
+function messageOf(run: Run, step: StepPlan, messageId: string, attempt: number): Incoming {
+  return {
+    exchange: "",
+    key: "",
+    body: new Uint8Array(),
+    persistent: true,
+    redelivered: false,
+    returns: 0,
+    messageId,
+    type: `${run.plan.name}.${step.name}`,
+    headers: {
+      [headers.conversation]: run.conversation,
+      [headers.attempt]: attempt,
+      ...(run.principal !== undefined && { [headers.principal]: JSON.stringify(run.principal) }),
+    },
+  };
+}
+
+interface Told {
+  readonly run: Run;
+  readonly key: string;
+  readonly attempt: number;
+  readonly deadline: number;
+  readonly unit: Unit;
+  readonly invocation: Invocation;
+}
+
+/** Getters for what most steps do not ask for. */
+function contextOf(scope: InvocationScope, { run, key, attempt, deadline, unit, invocation }: Told) {
+  return {
+    id: run.id,
+    input: run.input,
+    done: run.done,
+    key,
+    attempt,
+    deadline,
+    conversation: run.conversation,
+    principal: run.principal,
+    async emit(event: Event, data: unknown): Promise<void> {
+      const about = { service: scope.contract.name, trail: invocation.trail };
+      unit.send(await scope.writer.event(event, data, about));
+    },
+    get call() {
+      return invocation.call;
+    },
+    get send() {
+      return invocation.send;
+    },
+    get db() {
+      return invocation.db;
+    },
+    get signal() {
+      return invocation.signal;
+    },
+    get log() {
+      return invocation.log;
+    },
+  };
+}
+
+function undoContext(context: object, run: Run, step: StepPlan): object {
+  const completed = run.steps.get(step.name)?.done_at != null;
+  const added = { completed, result: completed ? run.done[step.name] : undefined };
+  return Object.defineProperties(
+    {},
+    { ...Object.getOwnPropertyDescriptors(context), ...Object.getOwnPropertyDescriptors(added) },
+  );
+}
+
+/**
+ * Gives each call the step's key, and to the second and later calls of one method a number more: a step that calls them
+ * in the same order each time gets the same answers. A service that keeps no answers says so before it does anything,
+ * and is called without.
+ */
+function keyed(caller: Caller, key: string): Caller {
+  const counts = new Map<string, number>();
+  return {
+    ...caller,
+    async call(method, input, options, trail) {
+      if (options.key !== undefined || method.spec.idempotent === true)
+        return caller.call(method, input, options, trail);
+      const count = (counts.get(method.id) ?? 0) + 1;
+      counts.set(method.id, count);
+      try {
+        const own = count === 1 ? key : `${key}/${count}`;
+        return await caller.call(method, input, { ...options, key: own }, trail);
+      } catch (error) {
+        if (!isFault(error) || error.code !== "KEY_UNSUPPORTED") throw error;
+        return caller.call(method, input, options, trail);
+      }
+    },
+  };
+}
+
+/** Whether a step ended only since its process does: it is to run again, and that is no failure of it. */
+export function isInterruption(error: unknown, running: Running): boolean {
+  return running.aborted && isFault(error) && error.from === undefined && error.code === "STOPPED";
+}
+
+/** The run did not end in the time it has. */
+export function outOfTime(run: Run, what: string): Fault {
+  const message = `${run.plan.name} "${run.id}" ran out of time: ${what}.`;
+  return new Fault("TIMEOUT", { saga: run.plan.name, id: run.id }, { message });
+}

@@ -1,0 +1,34 @@
+import { Fault, isFault } from "../fault.ts";
+import { textOf } from "../retry/error-text.ts";
+
+/** An error as it is kept: what of it can be read by another process, later. */
+export function storedFault(
+  error: unknown,
+  where: { readonly saga: string; readonly id: string; readonly step: string },
+): string {
+  if (isFault(error)) {
+    const { code, message, data, from } = error;
+    return jsonOf({ code, message, data, from }) ?? jsonOf({ code, message, from })!;
+  }
+  const message = `Step "${where.step}" of ${where.saga} "${where.id}" failed: ${textOf(error).slice(0, 2_000)}`;
+  return JSON.stringify({ code: "INTERNAL", message, data: where });
+}
+
+export function faultFrom(text: string): Fault {
+  const { code, message, data, from } = JSON.parse(text) as {
+    code: string;
+    message: string;
+    data: unknown;
+    from?: string;
+  };
+  return new Fault(code, data, { message, ...(from !== undefined && { from }) });
+}
+
+/** `undefined` for what JSON has no text for: nothing, or a cycle. */
+function jsonOf(value: unknown): string | undefined {
+  try {
+    return JSON.stringify(value);
+  } catch {
+    return undefined;
+  }
+}
