@@ -25,6 +25,7 @@ import type { Place } from "./service/middleware.ts";
 import { running } from "./service/running.ts";
 import type { Service } from "./service/service.ts";
 import { serviceTopology, sharedTopology } from "./service/topology.ts";
+import { expiringOf } from "./store/retention.ts";
 import { type StoreRuntime, storeRuntime } from "./store/runtime.ts";
 import type { Store } from "./store.ts";
 import { delay, systemClock } from "./time.ts";
@@ -231,14 +232,15 @@ function assemble(options: AppOptions) {
 
 /** Services that share a store share what Warren does with it. */
 function runtimesOf(
-  { services = [], stores: others = [] }: AppOptions,
+  { services = [], stores: others = [], random = systemRandom, retention }: AppOptions,
   common: Omit<RelayOptions, "store">,
 ): Map<Store<any>, StoreRuntime> {
   const stores = new Set([...services.flatMap(({ definition }) => definition.store ?? []), ...others]);
+  const expiring = expiringOf(retention);
   return new Map(
     [...stores].map((store) => [
       store,
-      storeRuntime({ store, clock: common.clock, outbox: () => relay({ ...common, store }) }),
+      storeRuntime({ ...common, store, random, expiring, outbox: () => relay({ ...common, store }) }),
     ]),
   );
 }

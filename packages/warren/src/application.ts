@@ -9,6 +9,7 @@ import type { CallMiddleware } from "./rpc/outgoing.ts";
 import type { Context } from "./service/context.ts";
 import type { Middleware } from "./service/middleware.ts";
 import type { Service } from "./service/service.ts";
+import type { Retention } from "./store/retention.ts";
 import type { Sql, Store } from "./store.ts";
 import type { Clock } from "./time.ts";
 import type { Transport } from "./transport.ts";
@@ -32,6 +33,8 @@ export interface AppOptions {
   /** How long `stop` waits for work under way, in milliseconds. @default 10_000 */
   readonly drainMs?: number;
   readonly limits?: Partial<Limits>;
+  /** How long the stores of this process keep what they keep to do things once. */
+  readonly retention?: Partial<Retention>;
   readonly clock?: Clock;
   readonly random?: Random;
 }

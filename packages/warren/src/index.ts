@@ -70,6 +70,7 @@ export {
   type ServiceDefinition,
   service,
 } from "./service/service.ts";
+export type { Retention } from "./store/retention.ts";
 
 // For those who write transports, edges and tools.
 

@@ -74,16 +74,17 @@ export function answers(store: Store<any>, clock: Clock): Answers {
     const { changes } = await store.query(
       `insert into warren_answers (method, caller, key, input_hash, held_by, held_message, held_until, noted_at)
         values ($1, $2, $3, $4, $5, $6, $7, $8) on conflict do nothing`,
-      [...idOf(key), run.inputHash, run.id, run.messageId ?? null, run.until, clock.now()],
+      // As if it were noted at its end, so that it is not swept away under whoever works on it.
+      [...idOf(key), run.inputHash, run.id, run.messageId ?? null, run.until, run.until],
     );
     return changes > 0 ? { is: "mine" } : { is: "held" };
   }
 
   async function takeOver(key: CallKey, run: Run, from: string): Promise<Claim> {
     const { changes } = await store.query(
-      `update warren_answers set held_by = $5, held_message = $6, held_until = $7
+      `update warren_answers set held_by = $5, held_message = $6, held_until = $7, noted_at = $8
         where ${one} and held_by = $4 and body is null`,
-      [...idOf(key), from, run.id, run.messageId ?? null, run.until],
+      [...idOf(key), from, run.id, run.messageId ?? null, run.until, run.until],
     );
     return changes > 0 ? { is: "mine" } : { is: "held" };
   }

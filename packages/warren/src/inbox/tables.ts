@@ -27,5 +27,7 @@ export const inboxTables: Migration = {
     primary key (method, caller, key)
   )`,
     "create index warren_answers_noted on warren_answers (noted_at)",
+    // Of what one process at a time does for all that have this store.
+    "create table warren_turns (name text primary key, next_at bigint not null)",
   ],
 };

@@ -1,0 +1,35 @@
+import { wholeNumber } from "../whole-number.ts";
+import type { Expiring } from "./sweep.ts";
+
+/** How long the stores of an app keep what they keep to do things once. */
+export interface Retention {
+  /**
+   * Which events were done, in milliseconds. Longer than any of them may be on its way: retries, and dead letters that
+   * somebody replays. One that comes after it is done again. @default 30 days
+   */
+  readonly eventsMs: number;
+  /** The answers to calls with a key, in milliseconds. A call repeated after it is carried out again. @default a day */
+  readonly answersMs: number;
+}
+
+const dayMs = 86_400_000;
+
+/** What is swept from a store. @throws TypeError naming the option that is no time */
+export function expiringOf(retention: Partial<Retention> = {}): readonly Expiring[] {
+  const time = (option: keyof Retention, byDefault: number): number =>
+    wholeNumber(`app: retention.${option}`, retention[option], byDefault, 1_000, Number.MAX_SAFE_INTEGER);
+  return [
+    {
+      table: "warren_inbox",
+      key: ["consumer", "message_id"],
+      since: "done_at",
+      keepMs: time("eventsMs", 30 * dayMs),
+    },
+    {
+      table: "warren_answers",
+      key: ["method", "caller", "key"],
+      since: "noted_at",
+      keepMs: time("answersMs", dayMs),
+    },
+  ];
+}
