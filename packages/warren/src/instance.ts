@@ -2,14 +2,16 @@ import type { Codec } from "./codec/codec.ts";
 import type { Event } from "./contract/contract.ts";
 import { inOrder, orderedPrefetch } from "./events/in-order.ts";
 import { quarantine } from "./events/quarantine.ts";
-import type { Listener } from "./events/reacting.ts";
+import type { Listener, Undo } from "./events/reacting.ts";
 import { subscriber } from "./events/subscriber.ts";
 import type { Random } from "./id.ts";
 import { names } from "./names.ts";
+import { spreading } from "./reaction/spreading.ts";
 import type { Bury } from "./retry/bury.ts";
 import type { Move } from "./retry/move.ts";
 import type { RetryLater } from "./retry/retrier.ts";
 import { responder } from "./rpc/responder.ts";
+import { keepSchedules } from "./schedule/schedules.ts";
 import type { InvocationScope } from "./service/invocation.ts";
 import {
   compose,
@@ -47,7 +49,10 @@ export interface InstanceOptions {
   readonly maxBytes: number;
 }
 
-/** Attaches one instance of a service to its queues, which must have been declared. Each resolves when its messages arrive. */
+/**
+ * Attaches one instance of a service to its queues, which must have been declared, and to its schedules. Each resolves when
+ * its messages arrive.
+ */
 export function consumeAs(options: InstanceOptions): readonly Promise<Consumer>[] {
   const { service, scope, transport } = options;
   const name = service.contract.name;
@@ -83,7 +88,8 @@ export function consumeAs(options: InstanceOptions): readonly Promise<Consumer>[
     const queue = names.instanceEvents(name, scope.instance);
     consuming.push(transport.consume(queue, hear(queue, everyInstance, false), { prefetch }));
   }
-  return consuming;
+  const kept = keepSchedules(options, middleware).map((schedule) => Promise.resolve(schedule));
+  return [...consuming, ...kept];
 }
 
 async function consumeInOrder(
@@ -117,16 +123,54 @@ function listenersOf(
     contract,
     ...Object.values((definition.uses ?? {}) as Record<string, typeof contract>),
   ]);
+  const reactions = Object.entries(
+    (definition.on ?? {}) as Record<string, Handler | ReactionOptions<any, any>>,
+  ).map(([id, reaction]): readonly [string, ReactionOptions<any, any>] => [
+    id,
+    typeof reaction === "function" ? { run: reaction } : reaction,
+  ]);
+  const byId = new Map(reactions);
+  const common = { retry: definition.retry ?? {}, timeoutMs: defaultReactionTimeoutMs };
   return ids.map((id) => {
-    const reaction = (definition.on as Record<string, Handler | ReactionOptions<any, any>>)[id]!;
-    const options: ReactionOptions<any, any> = typeof reaction === "function" ? { run: reaction } : reaction;
+    const undos = undosOn(id, reactions, middleware, common);
+    const event = events.get(id) as Event;
+    const options = byId.get(id);
+    if (options === undefined) return { ...common, retry: undos[0]!.retry, event, undos };
+    const { run, inOrder, emits, key, undo, gaveUp } = options;
+    const journalled = (undo !== undefined || gaveUp !== undefined) && {
+      key,
+      gaveUp: gaveUp && compose(middleware, spreading(gaveUp as Handler)),
+    };
     return {
-      event: events.get(id) as Event,
-      handler: compose(middleware, options.run as Handler),
-      retry: options.retry ?? definition.retry ?? {},
-      timeoutMs: options.timeoutMs ?? defaultReactionTimeoutMs,
-      inOrder: options.inOrder,
-      emits: options.emits,
+      event,
+      handler: compose(middleware, run as Handler),
+      retry: options.retry ?? common.retry,
+      timeoutMs: options.timeoutMs ?? common.timeoutMs,
+      inOrder,
+      emits,
+      undos,
+      ...(journalled && { journalled }),
+    };
+  });
+}
+
+/** What is undone on an event: of each reaction that names it. */
+function undosOn(
+  id: string,
+  reactions: readonly (readonly [string, ReactionOptions<any, any>])[],
+  middleware: readonly PlacedMiddleware[],
+  common: Pick<Undo, "retry" | "timeoutMs">,
+): Undo[] {
+  return reactions.flatMap(([reaction, { undo, key, emits, retry, timeoutMs }]) => {
+    const handler = (undo as Record<string, Handler> | undefined)?.[id];
+    if (handler === undefined) return [];
+    return {
+      reaction,
+      handler: compose(middleware, spreading(handler)),
+      retry: retry ?? common.retry,
+      timeoutMs: timeoutMs ?? common.timeoutMs,
+      key,
+      emits,
     };
   });
 }

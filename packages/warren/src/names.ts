@@ -52,7 +52,7 @@ export const headers = {
   suspected: "warren-suspected",
   /** When the first try failed (ISO 8601). */
   firstFailedAt: "warren-first-failed-at",
-  /** On a dead letter: why it was given up (`failed`, `undecodable`, `unknown`, `invalid`, `crashed`), the error's text, and its stack. */
+  /** On a dead letter: why it was given up (`failed`, `given-up`, `undo-failed`, `undecodable`, `unknown`, `invalid`, `crashed`), the error's text, and its stack. */
   reason: "warren-reason",
   error: "warren-error",
   stack: "warren-stack",

@@ -13,7 +13,7 @@ export interface DeadLetter {
   /** What kind of message: `<service>.<event>` or `<service>.<method>`. */
   readonly type: string | undefined;
   /**
-   * `failed`, `invalid`, `undecodable`, `unknown`: Warren gave it up. `crashed`: it came back too often, its process gone
+   * `failed`, `given-up`, `undo-failed`, `invalid`, `undecodable`, `unknown`: Warren gave it up. `crashed`: it came back too often, its process gone
    * each time. `rejected`, `expired`: the broker moved it. `unrouted`, `unheard`: no queue took it.
    */
   readonly reason: string;

@@ -1,12 +1,19 @@
 import { Fault } from "../fault.ts";
 import type { Random } from "../id.ts";
 import type { Incoming } from "../message.ts";
-import { attemptOf, forNextAttempt } from "../retry/attempt.ts";
-import { nextStep } from "../retry/policy.ts";
+import { forNextAttempt } from "../retry/attempt.ts";
+import { nextStep, over } from "../retry/policy.ts";
 import type { Disposition, Handle } from "../transport.ts";
 import { type Epoch, epoch } from "./epoch.ts";
 import { suspectedAfter } from "./quarantine.ts";
-import { type Prepared, type ReactingOptions, reacting, unreadable } from "./reacting.ts";
+import {
+  type FailedPart,
+  type Grave,
+  type Prepared,
+  type ReactingOptions,
+  reacting,
+  unreadable,
+} from "./reacting.ts";
 import { slots } from "./slots.ts";
 
 export interface InOrderOptions extends ReactingOptions {
@@ -62,7 +69,7 @@ type Outcome = Disposition | { readonly error: unknown };
  */
 export function inOrder(options: InOrderOptions): InOrder {
   const { clock, random } = options;
-  const { listenerOf, read, run, bury, buryUnknown } = reacting(options);
+  const { listenerOf, read, run, failedPart, giveUp, bury, buryUnknown } = reacting(options);
   const places = slots(options.concurrency);
   /** By key: settled when the last one with that key is done. */
   const lanes = new Map<string | symbol, Promise<unknown>>();
@@ -142,12 +149,16 @@ export function inOrder(options: InOrderOptions): InOrder {
     const until = clock.now() + longestRetryingMs;
     let outcome = await places.run(() => tryOnce(listener, message, now, () => event));
     for (let last = message; typeof outcome === "object"; ) {
-      const { error } = outcome;
+      const part = failedPart(listener, last, outcome.error);
+      const { error } = part;
       if (now.over) return "requeue";
-      const next = nextStep(listener.retry, attemptOf(last), error, random);
+      const next = part.kind === "given-up" ? over(error) : nextStep(part.retry, part.attempt, error, random);
       const failed = last;
-      if (next.step === "give-up") return buried(now, () => bury(failed, "failed", next.error));
-      if (clock.now() + next.delayMs > until) return buried(now, () => bury(failed, "failed", error));
+      if (next.step === "give-up" || clock.now() + next.delayMs > until) {
+        const reason = next.step === "give-up" ? next.error : error;
+        outcome = await end(listener, failed, now, { ...part, error: reason });
+        continue;
+      }
       await now.delay(clock, next.delayMs);
       const again = { ...last, headers: forNextAttempt(last, clock.now()) };
       // Read again: a handler may have changed the event it was given.
@@ -155,6 +166,18 @@ export function inOrder(options: InOrderOptions): InOrder {
       last = again;
     }
     return outcome;
+  }
+
+  async function end(listener: Prepared, message: Incoming, now: Epoch, part: FailedPart): Promise<Outcome> {
+    let grave: Grave | undefined;
+    try {
+      grave = await places.run(() => giveUp(listener, message, part));
+    } catch (error) {
+      return { error };
+    }
+    if (grave === undefined) return "ack";
+    const { reason, error } = grave;
+    return buried(now, () => bury(message, reason, error));
   }
 
   async function tryOnce(

@@ -6,6 +6,11 @@ import { Fault, isFault } from "../fault.ts";
 import { AlreadyDone } from "../inbox/already-done.ts";
 import type { Mark } from "../inbox/inbox.ts";
 import type { Incoming } from "../message.ts";
+import { Failure } from "../reaction/failure.ts";
+import type { Invoke } from "../reaction/invoke.ts";
+import type { Journalled, JournalledJob } from "../reaction/journalled-run.ts";
+import { parts } from "../reaction/parts.ts";
+import { attemptOf } from "../retry/attempt.ts";
 import type { Bury, DeathNotice } from "../retry/bury.ts";
 import type { RetryPolicy } from "../retry/policy.ts";
 import type { Operation } from "../service/context.ts";
@@ -20,7 +25,8 @@ import type { Disposition } from "../transport.ts";
 /** An event and what is done on it. */
 export interface Listener {
   readonly event: Event;
-  readonly handler: Handler;
+  /** Not where the event only undoes. */
+  readonly handler?: Handler | undefined;
   readonly retry: RetryPolicy;
   /** See `ReactionOptions`. */
   readonly timeoutMs: number;
@@ -28,6 +34,30 @@ export interface Listener {
   readonly emits?: readonly string[] | undefined;
   /** Whether the service's store knows what was done; not where every instance does it. @default true */
   readonly marked?: boolean;
+  /** Where what it does can be undone. */
+  readonly journalled?: Journalled | undefined;
+  /** What is undone on the event. */
+  readonly undos?: readonly Undo[];
+}
+
+/** The undo of a reaction; see `ReactionOptions`. */
+export interface Undo {
+  /** The id of the event of the reaction. */
+  readonly reaction: string;
+  readonly handler: Handler;
+  readonly retry: RetryPolicy;
+  readonly timeoutMs: number;
+  readonly key?: ((event: any) => string) | undefined;
+  readonly emits?: readonly string[] | undefined;
+}
+
+/** Why something on an event failed, and how often it may. */
+export interface FailedPart {
+  readonly kind: "failed" | Failure["kind"];
+  readonly error: unknown;
+  readonly retry: RetryPolicy;
+  /** Which try it was. */
+  readonly attempt: number;
 }
 
 export interface ReactingOptions {
@@ -52,13 +82,31 @@ export interface Reacting {
   read(listener: Prepared, message: Incoming): Promise<unknown>;
   /** One try, by the reaction's timeout. */
   run(listener: Prepared, message: Incoming, event: unknown): Promise<void>;
+  /** Of what `run` or `giveUp` threw. */
+  failedPart(listener: Prepared, message: Incoming, error: unknown): FailedPart;
+  /**
+   * What comes before a message is buried: `gaveUp`, where the reaction has one.
+   * @returns with which reason and error it is to be buried; `undefined` where it is done or undone meanwhile
+   * @throws what is to be given to `failedPart`
+   */
+  giveUp(listener: Prepared, message: Incoming, failed: FailedPart): Promise<Grave | undefined>;
   bury(message: Incoming, reason: DeathNotice["reason"], error: unknown): Promise<Disposition>;
   buryUnknown(message: Incoming): Promise<Disposition>;
 }
 
+export type Grave = Pick<DeathNotice, "reason" | "error">;
+
 export function reacting(options: ReactingOptions): Reacting {
   const { queue, scope, codec, clock, running } = options;
+  const { runtime } = scope;
   const service = scope.contract.name;
+  const invoke: Invoke = ({ handler, operation, timeoutMs }, message, event, unit, told) =>
+    running.run(
+      handler,
+      event,
+      new Invocation(scope, operation, message, clock.now() + timeoutMs, undefined, unit, told),
+    );
+  const beside = runtime && parts({ runtime, scope, clock, running, invoke });
   const listeners = new Map(
     options.listeners.map((listener): [string, Prepared] => [
       listener.event.id,
@@ -70,21 +118,49 @@ export function reacting(options: ReactingOptions): Reacting {
     return options.bury(message, { service, queue, reason, error });
   }
 
+  async function read({ event }: Prepared, message: Incoming): Promise<unknown> {
+    return validated(event.schema, decoded(codec, message), "INVALID_EVENT", `The event ${event.id}`);
+  }
+
+  async function own(listener: Prepared, message: Incoming, event: unknown): Promise<void> {
+    const { handler, journalled } = listener;
+    if (handler === undefined) return;
+    const job = { ...listener, handler };
+    if (runtime === undefined) await invoke(job, message, event);
+    else if (journalled === undefined)
+      await onceMarked(runtime, markOf(listener, message), (unit) => invoke(job, message, event, unit));
+    else await beside!.run(journalledJob(listener, journalled, message), message, event);
+  }
+
   return {
     listenerOf: (message) => listeners.get(message.type ?? ""),
-    async read({ event }, message) {
-      return validated(event.schema, decoded(codec, message), "INVALID_EVENT", `The event ${event.id}`);
-    },
+    read,
     async run(listener, message, event) {
-      const deadline = clock.now() + listener.timeoutMs;
-      const invoke = (unit?: Unit): unknown =>
-        running.run(
-          listener.handler,
-          event,
-          new Invocation(scope, listener.operation, message, deadline, undefined, unit),
-        );
-      if (scope.runtime === undefined) await invoke();
-      else await onceMarked(scope.runtime, markOf(listener, message), invoke);
+      const { undos = [], operation } = listener;
+      if (undos.length === 0) return own(listener, message, event);
+      const jobs = undos.map((undo) => ({ ...undo, operation: undoOperation(operation, undo) }));
+      await beside!.both(
+        jobs,
+        message,
+        () => read(listener, message),
+        () => own(listener, message, event),
+      );
+    },
+    failedPart({ retry }, message, error) {
+      const attempt = attemptOf(message);
+      if (!(error instanceof Failure)) return { kind: "failed", error, retry, attempt };
+      const { kind, error: cause, retry: its, attempt: tries = attempt } = error;
+      return { kind, error: cause, retry: its, attempt: tries };
+    },
+    async giveUp(listener, message, { kind, error }) {
+      const { journalled } = listener;
+      if (kind === "undo-failed" || kind === "given-up") return { reason: kind, error };
+      if (kind === "failed" && journalled?.gaveUp !== undefined) {
+        const job = journalledJob(listener, journalled, message);
+        const isGivenUp = await beside!.giveUp(job, message, () => read(listener, message), error);
+        return isGivenUp ? { reason: "given-up", error } : undefined;
+      }
+      return { reason: "failed", error };
     },
     bury,
     buryUnknown(message) {
@@ -92,6 +168,16 @@ export function reacting(options: ReactingOptions): Reacting {
       return bury(message, "unknown", new Fault("UNKNOWN_METHOD", { type: message.type }, { message: text }));
     },
   };
+}
+
+/** Its runs are marked under the same name as those of any reaction. */
+function journalledJob(listener: Prepared, journalled: Journalled, message: Incoming): JournalledJob {
+  const mark = markOf(listener, message) ?? { consumer: listener.operation.id, messageId: "" };
+  return { ...listener, handler: listener.handler!, journalled, mark };
+}
+
+function undoOperation({ id, service }: Operation, { reaction, emits }: Undo): Operation {
+  return { kind: "event", id, service, undoing: reaction, ...(emits && { emits }) };
 }
 
 function operationOf({ event, emits }: Listener, service: string): Operation {

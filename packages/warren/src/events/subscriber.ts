@@ -1,12 +1,12 @@
 import { isFault } from "../fault.ts";
 import type { Random } from "../id.ts";
 import type { Incoming } from "../message.ts";
-import { attemptOf, forNextAttempt } from "../retry/attempt.ts";
-import { nextStep } from "../retry/policy.ts";
+import { forNextAttempt } from "../retry/attempt.ts";
+import { nextStep, over } from "../retry/policy.ts";
 import type { RetryLater } from "../retry/retrier.ts";
 import { delay } from "../time.ts";
 import type { Disposition, Handle } from "../transport.ts";
-import { type Prepared, type ReactingOptions, reacting, unreadable } from "./reacting.ts";
+import { type FailedPart, type Prepared, type ReactingOptions, reacting, unreadable } from "./reacting.ts";
 
 export interface SubscriberOptions extends ReactingOptions {
   readonly random: Random;
@@ -20,7 +20,7 @@ export interface SubscriberOptions extends ReactingOptions {
 export function subscriber(options: SubscriberOptions): Handle {
   const { queue, scope, clock, random, running, retryLater } = options;
   const service = scope.contract.name;
-  const { listenerOf, read, run, bury, buryUnknown } = reacting(options);
+  const { listenerOf, read, run, failedPart, giveUp, bury, buryUnknown } = reacting(options);
 
   return function handle(message: Incoming): Promise<Disposition> {
     const listener = listenerOf(message);
@@ -42,15 +42,30 @@ export function subscriber(options: SubscriberOptions): Handle {
     );
   }
 
-  function failed(listener: Prepared, message: Incoming, error: unknown): Disposition | Promise<Disposition> {
+  function failed(
+    listener: Prepared,
+    message: Incoming,
+    thrown: unknown,
+  ): Disposition | Promise<Disposition> {
+    const part = failedPart(listener, message, thrown);
+    const { error } = part;
     // This process ends with the event in hand: that is no failure of the event, and may not be its last try.
     if (running.aborted && isFault(error) && error.from === undefined && error.code === "STOPPED")
       return "requeue";
-    const next = nextStep(listener.retry, attemptOf(message), error, random);
-    if (next.step === "give-up") return bury(message, "failed", next.error);
-    if (next.step === "later")
-      return retryLater(message, next.delayMs, { service, queue, reason: "failed", error });
+    const next = part.kind === "given-up" ? over(error) : nextStep(part.retry, part.attempt, error, random);
+    if (next.step === "give-up") return end(listener, message, { ...part, error: next.error });
+    if (next.step === "later") {
+      const reason = part.kind === "undo-failed" ? part.kind : "failed";
+      return retryLater(message, next.delayMs, { service, queue, reason, error });
+    }
     const again = { ...message, headers: forNextAttempt(message, clock.now()) };
     return delay(clock, next.delayMs).then(() => react(listener, again));
+  }
+
+  function end(listener: Prepared, message: Incoming, part: FailedPart): Promise<Disposition> {
+    return giveUp(listener, message, part).then(
+      (grave) => (grave === undefined ? "ack" : bury(message, grave.reason, grave.error)),
+      (error) => failed(listener, message, error),
+    );
   }
 }

@@ -13,8 +13,11 @@ export interface DeathNotice {
   readonly service: string;
   /** The queue it is to return to when it is replayed: mostly the one it was taken from. */
   readonly queue: string;
-  /** `crashed`: nothing is known but that it came back again and again, with whoever worked on it gone. */
-  readonly reason: "failed" | "undecodable" | "unknown" | "invalid" | "crashed";
+  /**
+   * `crashed`: nothing is known but that it came back again and again, with whoever worked on it gone. `given-up`: it
+   * failed, and the reaction's `gaveUp` has said so. `undo-failed`: what it should have undone is not undone.
+   */
+  readonly reason: "failed" | "given-up" | "undo-failed" | "undecodable" | "unknown" | "invalid" | "crashed";
   readonly error: unknown;
 }
 

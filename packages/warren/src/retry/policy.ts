@@ -46,6 +46,11 @@ function complete(policy: RetryPolicy): Required<RetryPolicy> {
   };
 }
 
+/** How many tries there are in all. */
+export function attemptsOf(policy: RetryPolicy): number {
+  return complete(policy).attempts;
+}
+
 /** The longest pause before a retry at once: long enough for another transaction to be over. */
 const momentMs = 20;
 
@@ -57,6 +62,11 @@ export function checkRetry(whose: string, policy: RetryPolicy = {}): void {
   wholeNumber(`${whose}: retry.capMs`, policy.capMs, defaultRetry.capMs);
   if (policy.when !== undefined && typeof policy.when !== "function")
     throw new TypeError(`${whose}: retry.when is no function; it gets the error and returns true or false.`);
+}
+
+/** Where it is decided already. */
+export function over(error: unknown): NextStep {
+  return { step: "give-up", error };
 }
 
 /**

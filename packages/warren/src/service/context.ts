@@ -6,11 +6,12 @@ import type { Later, Send } from "../outbox/sending.ts";
 import type { InLane } from "../outbox/writer.ts";
 import type { Principal } from "../principal.ts";
 import type { Client } from "../rpc/client.ts";
+import type { Saga, SagaInput } from "../saga/saga.ts";
 
-/** What is being done: a method that was called, an event that is reacted to, or a time of a schedule. */
+/** What is being done: a method that was called, an event that is reacted to, a time of a schedule, or a step of a saga. */
 export interface Operation {
-  readonly kind: "method" | "event" | "schedule";
-  /** `<service>.<method>`, `<service>.<event>` or `<service>.<schedule>`. */
+  readonly kind: "method" | "event" | "schedule" | "step";
+  /** `<service>.<method>`, `<service>.<event>`, `<service>.<schedule>` or `<saga>.<step>`. */
   readonly id: string;
   /** The service doing it. */
   readonly service: string;
@@ -98,4 +99,14 @@ type Stored<C extends AnyContract, U, D> = [D] extends [undefined]
        * @returns false where it is sent already, or may be at this moment
        */
       readonly cancel: (id: string) => Promise<boolean>;
+      /**
+       * Begins a run of a saga that is kept in the same store: it is there exactly if the handler's result is good, and then
+       * goes on in whatever process has the saga. Does nothing where there is a run of that id.
+       * @throws Fault INVALID_INPUT; KEY_REUSED where that run was begun with another input
+       */
+      readonly begin: <S extends Saga>(
+        saga: S,
+        input: SagaInput<S>,
+        options: { readonly id: string },
+      ) => Promise<void>;
     };

@@ -10,6 +10,8 @@ import type { Principal } from "../principal.ts";
 import { attemptOf } from "../retry/attempt.ts";
 import { boundClient } from "../rpc/bound-client.ts";
 import type { Caller } from "../rpc/caller.ts";
+import { beginWith } from "../saga/beginning.ts";
+import type { Saga } from "../saga/saga.ts";
 import type { StoreRuntime } from "../store/runtime.ts";
 import type { Unit } from "../store/unit.ts";
 import type { Clock } from "../time.ts";
@@ -29,6 +31,8 @@ export interface InvocationScope {
   /** Where the service keeps its state, if it does. */
   readonly runtime: StoreRuntime | undefined;
   readonly clock: Clock;
+  /** To be called when something was committed that sagas in that store wait for. */
+  readonly wakeSagas?: (() => void) | undefined;
 }
 
 /** What handlers of `undo` and `gaveUp` are told beside. */
@@ -204,6 +208,24 @@ export class Invocation implements Context, Expiring {
 
   get db(): unknown {
     return this.#unit?.db;
+  }
+
+  /** For Warren's own reactions. */
+  get unit(): Unit | undefined {
+    return this.#unit;
+  }
+
+  /** See `HandlerContext`. */
+  get begin(): (saga: Saga, input: unknown, options: { readonly id: string }) => Promise<void> {
+    return (saga, input, { id }) =>
+      beginWith(this.#unit, saga, input, {
+        id,
+        conversation: this.conversation,
+        principal: this.principal,
+        now: this.#scope.clock.now(),
+        store: this.#scope.runtime?.store,
+        wake: this.#scope.wakeSagas,
+      });
   }
 
   get done(): unknown {

@@ -21,7 +21,14 @@ export function interests(service: Service): Interests {
     to === "every-instance" ? "everyInstance" : inOrder === undefined ? "group" : "ordered";
   const going = (place: keyof Interests): string[] =>
     reactions.filter(([, reaction]) => where(reaction) === place).map(([id]) => id);
-  return { group: going("group"), ordered: going("ordered"), everyInstance: going("everyInstance") };
+  const known = new Set(reactions.map(([id]) => id));
+  // An event that only undoes has no order to keep: the journal knows what it finds done, and what it overtook.
+  const undoing = new Set(reactions.flatMap(([, { undo }]) => Object.keys(undo ?? {})));
+  return {
+    group: [...going("group"), ...[...undoing].filter((id) => !known.has(id))],
+    ordered: going("ordered"),
+    everyInstance: going("everyInstance"),
+  };
 }
 
 /** What one instance of a service needs on the broker. */
@@ -60,7 +67,7 @@ function delayTiers({ definition }: Service): Topology[] {
   const reactions = Object.values(
     (definition.on ?? {}) as Record<string, Partial<ReactionOptions<any, any>>>,
   );
-  const delayed = reactions.filter(({ inOrder }) => inOrder === undefined);
+  const delayed = reactions.filter(({ inOrder, undo }) => inOrder === undefined || undo !== undefined);
   const tiers = new Set(delayed.flatMap(({ retry }) => tiersOf(retry ?? definition.retry ?? {})));
   return [...tiers].map(tierTopology);
 }
