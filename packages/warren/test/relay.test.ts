@@ -1,0 +1,277 @@
+import { beforeEach, describe, expect, it } from "vitest";
+import type { Delivered } from "../src/outbox/delivery.ts";
+import { leaseMs } from "../src/outbox/relay.ts";
+import type { StoredEntry } from "../src/outbox/rows.ts";
+import { inTransaction } from "../src/store.ts";
+import { entry, type RelayWorld, relayWorld } from "./relay-world.ts";
+import { gate } from "./shape-world.ts";
+
+let world: RelayWorld;
+beforeEach(async () => {
+  world = await relayWorld();
+});
+
+const numbered = (count: number, more = {}) => Array.from({ length: count }, (_, i) => entry(`${i}`, more));
+const ids = (sent: readonly string[]) => sent.map((each) => each.split(" ")[1]);
+
+describe("sending", () => {
+  it("is done at once after the commit, and what is done is deleted", async () => {
+    const relay = world.relay("a");
+    await world.write(relay, [entry("1"), entry("2")]);
+    expect(world.sent).toEqual(["a 1", "a 2"]);
+    await world.clock.advance(0);
+    expect(await world.rows()).toEqual([]);
+  });
+
+  it("is done from the store for what others left there, oldest first", async () => {
+    await world.write(world.relay("dead"), numbered(3), "others");
+    await world.clock.advance(1_000);
+    expect(ids(world.sent)).toEqual(["0", "1", "2"]);
+    expect(await world.rows()).toEqual([]);
+  });
+
+  it("takes what a dead process had leased once the lease is over, and not before", async () => {
+    const dead = world.relay("dead");
+    // Leased to it, and it never hears that it was committed.
+    await inTransaction(world.store, (sql) => dead.add(sql, [entry("1")], { soon: true }));
+    world.relay("b");
+    await world.clock.advance(leaseMs - 1);
+    expect(world.sent).toEqual([]);
+    await world.clock.advance(1_000);
+    expect(world.sent).toHaveLength(1);
+  });
+
+  it("has so many in hand and no more; the rest waits in the store", async () => {
+    const open: ((done: Delivered) => void)[] = [];
+    const slow = () => new Promise<Delivered>((resolve) => void open.push(resolve));
+    const relay = world.relay("a", slow);
+    await world.write(relay, numbered(1_500));
+    await world.clock.advance(5_000);
+    expect(world.sent).toHaveLength(1_000);
+    for (const resolve of open.splice(0)) resolve({ done: true });
+    await world.clock.advance(0);
+    expect(world.sent).toHaveLength(1_500);
+    for (const resolve of open.splice(0)) resolve({ done: true });
+    await world.clock.advance(0);
+    expect(await world.rows()).toEqual([]);
+  });
+
+  it("of several relays sends each entry once", async () => {
+    const [a] = [world.relay("a"), world.relay("b"), world.relay("c")];
+    await world.write(a!, numbered(2_000), "others");
+    await world.clock.advance(2_000);
+    expect(world.sent).toHaveLength(2_000);
+    expect(new Set(ids(world.sent)).size).toBe(2_000);
+  });
+
+  it("sends nothing before its time, and then to the millisecond", async () => {
+    const relay = world.relay("a");
+    await world.write(relay, [entry("later", { dueAt: world.clock.now() + 123_456 })]);
+    await world.clock.advance(123_455);
+    expect(world.sent).toEqual([]);
+    await world.clock.advance(1);
+    expect(world.sent).toEqual(["a later"]);
+  });
+});
+
+describe("what is not sent", () => {
+  it("stays with its error, is tried again when its time comes, and holds up no other", async () => {
+    let fails = 2;
+    const relay = world.relay("a", async ({ id }) =>
+      id === "bad" && fails-- > 0 ? { done: false, delayMs: 10_000, error: "no" } : { done: true },
+    );
+    await world.write(relay, [entry("bad"), entry("good")]);
+    await world.clock.advance(0);
+    expect(await world.rows()).toEqual([
+      { id: "bad", due_at: world.clock.now() + 10_000, leased_by: null, attempts: 1, last_error: "no" },
+    ]);
+    await world.clock.advance(9_999);
+    expect(world.sent).toEqual(["a bad", "a good"]);
+    await world.clock.advance(10_001);
+    expect(world.sent).toEqual(["a bad", "a good", "a bad", "a bad"]);
+    expect(await world.rows()).toEqual([]);
+  });
+
+  it("waits in the store while the broker is away, without a try, and goes when it is back", async () => {
+    const relay = world.relay("a");
+    world.line.set(false);
+    await world.write(relay, numbered(3));
+    await world.clock.advance(600_000);
+    expect(world.sent).toEqual([]);
+    expect((await world.rows()).map(({ attempts, leased_by }) => [attempts, leased_by])).toEqual(
+      Array(3).fill([0, null]),
+    );
+    world.line.set(true);
+    await world.clock.advance(0);
+    expect(ids(world.sent)).toEqual(["0", "1", "2"]);
+  });
+
+  it("keeps its lease for as long as the sending takes", async () => {
+    const done = gate<Delivered>();
+    const relay = world.relay("a", () => done.promise);
+    world.relay("b");
+    await world.write(relay, [entry("slow")]);
+    await world.clock.advance(10 * leaseMs);
+    expect(world.sent).toEqual(["a slow"]);
+    done.open({ done: true });
+    await world.clock.advance(0);
+    expect(await world.rows()).toEqual([]);
+  });
+});
+
+describe("a lane", () => {
+  const lane = (id: string, of: string) => entry(id, { lane: of });
+
+  it("has its entries sent one after the other, while other lanes go on", async () => {
+    const underway = new Set<string>();
+    const first = gate();
+    const relay = world.relay("a", async ({ id, lane }) => {
+      expect(underway.has(lane!)).toBe(false);
+      underway.add(lane!);
+      if (id === "x1") await first.promise;
+      await Promise.resolve();
+      underway.delete(lane!);
+      return { done: true };
+    });
+    await world.write(relay, [
+      lane("x1", "x"),
+      lane("y1", "y"),
+      lane("x2", "x"),
+      lane("y2", "y"),
+      entry("z"),
+    ]);
+    await world.clock.advance(1_000);
+    expect(ids(world.sent).toSorted()).toEqual(["x1", "y1", "y2", "z"]);
+    first.open();
+    await world.clock.advance(1_000);
+    expect(ids(world.sent).at(-1)).toBe("x2");
+    expect(await world.rows()).toEqual([]);
+  });
+
+  it("waits behind the one that fails, also in other processes", async () => {
+    let fails = 3;
+    const deliver = async ({ id }: StoredEntry): Promise<Delivered> =>
+      id === "1" && fails-- > 0 ? { done: false, delayMs: 5_000, error: "no" } : { done: true };
+    const [relay] = [world.relay("a", deliver), world.relay("b", deliver)];
+    await world.write(relay!, [lane("1", "x"), lane("2", "x"), lane("3", "x")]);
+    await world.clock.advance(14_000);
+    expect(new Set(ids(world.sent))).toEqual(new Set(["1"]));
+    await world.write(relay!, [lane("4", "x")]);
+    await world.clock.advance(10_000);
+    expect(ids(world.sent)).toEqual(["1", "1", "1", "1", "2", "3", "4"]);
+  });
+
+  it("keeps its order with several relays that write and send at the same time", async () => {
+    const relays = ["a", "b", "c"].map((name) =>
+      world.relay(name, () => new Promise((resolve) => world.clock.soon(() => resolve({ done: true })))),
+    );
+    for (let round = 0; round < 100; round++) {
+      await world.write(relays[round % 3]!, [lane(`x${round}`, "x"), lane(`y${round}`, "y")]);
+      if (round % 10 === 0) await world.clock.advance(7);
+    }
+    await world.clock.advance(60_000);
+    const of = (name: string) => ids(world.sent).filter((id) => id!.startsWith(name));
+    expect(of("x")).toEqual(Array.from({ length: 100 }, (_, i) => `x${i}`));
+    expect(of("y")).toEqual(Array.from({ length: 100 }, (_, i) => `y${i}`));
+    expect(await world.rows()).toEqual([]);
+  });
+
+  it("is worked off though it is deep, and does not keep others waiting", async () => {
+    const relay = world.relay("a");
+    await world.write(relay, [...numbered(3_000, { lane: "deep" }), lane("other", "other")], "others");
+    await world.clock.advance(1_000);
+    expect(ids(world.sent).filter((id) => id !== "other")).toEqual(numbered(3_000).map(({ id }) => id));
+    expect(ids(world.sent).indexOf("other")).toBeLessThan(300);
+  });
+});
+
+describe("stopping", () => {
+  it("waits for what is under way, and gives the rest back for others to send at once", async () => {
+    const [quick, stuck] = [gate<Delivered>(), gate<Delivered>()];
+    const relay = world.relay("a", ({ id }) => (id === "quick" ? quick.promise : stuck.promise));
+    await world.write(relay, [entry("quick"), entry("stuck")]);
+    const stopped = relay.stop({ drainMs: 3_000 });
+    quick.open({ done: true });
+    await world.clock.advance(2_999);
+    expect((await world.rows()).map(({ leased_by }) => leased_by)).toEqual(["a"]);
+    await world.clock.advance(1);
+    await stopped;
+    expect((await world.rows()).map(({ id, leased_by }) => [id, leased_by])).toEqual([["stuck", null]]);
+    world.relay("b");
+    await world.clock.advance(0);
+    expect(world.sent.at(-1)).toBe("b stuck");
+  });
+
+  it("does not wait for a broker that is away", async () => {
+    const relay = world.relay("a", () => new Promise(() => {}));
+    await world.write(relay, [entry("1")]);
+    world.line.set(false);
+    const stopped = relay.stop({ drainMs: 60_000 });
+    await world.clock.advance(0);
+    await stopped;
+    expect((await world.rows()).map(({ leased_by }) => leased_by)).toEqual([null]);
+  });
+
+  it("sends nothing that is committed after it", async () => {
+    const relay = world.relay("a");
+    const stopped = relay.stop({ drainMs: 0 });
+    await world.clock.advance(0);
+    await stopped;
+    await world.write(relay, [entry("late")]);
+    await world.clock.advance(5_000);
+    expect(world.sent).toEqual([]);
+    expect((await world.rows()).map(({ leased_by }) => leased_by)).toEqual([null]);
+  });
+});
+
+describe("a store that is away", () => {
+  it("is told again until it knows what is done, and is spoken of once", async () => {
+    let isAway = false;
+    const shaky = {
+      ...world.store,
+      query: ((text, values) =>
+        isAway
+          ? Promise.reject(new Error("gone"))
+          : world.store.query(text, values)) as typeof world.store.query,
+    };
+    const relay = world.relay(
+      "a",
+      async () => {
+        isAway = true;
+        return { done: true };
+      },
+      shaky,
+    );
+    await world.write(relay, [entry("1")]);
+    await world.clock.advance(20_000);
+    expect((await world.rows()).map(({ id }) => id)).toEqual(["1"]);
+    isAway = false;
+    await world.clock.advance(10_000);
+    expect(await world.rows()).toEqual([]);
+    expect(world.sent).toEqual(["a 1"]);
+    expect(world.logged).toEqual([
+      "warn the store cannot be reached; its outbox waits",
+      "info the store can be reached again",
+    ]);
+  });
+});
+
+it("an idle relay asks its store once a second, and begins no transaction", async () => {
+  let questions = 0;
+  let begun = 0;
+  const counting = {
+    ...world.store,
+    query: ((text, values) => {
+      questions++;
+      return world.store.query(text, values);
+    }) as typeof world.store.query,
+    begin: () => {
+      begun++;
+      return world.store.begin();
+    },
+  };
+  world.relay("a", undefined, counting);
+  await world.clock.advance(60_000);
+  expect(questions).toBeLessThanOrEqual(61);
+  expect(begun).toBe(0);
+});
