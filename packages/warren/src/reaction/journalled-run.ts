@@ -160,7 +160,7 @@ export function journalledRuns(options: JournalledRunOptions): JournalledRuns {
       const run = await journal.begin(runOf(job, message, event), clock.now() + job.timeoutMs + graceMs);
       if (run.state === "begun") return begun(job, message, event, run);
       if (run.state !== "giving-up" && run.state !== "given-up") return skip(message, run, job);
-      const error = new Error(run.error ?? "not known any more");
+      const error = new Error(run.error?.replace(/^Error: /, "") ?? "not known any more");
       if (run.state === "giving-up") await lastWords(job, message, event, run, error);
       throw new Failure("given-up", error, job.retry);
     },

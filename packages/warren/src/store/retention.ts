@@ -10,6 +10,11 @@ export interface Retention {
   readonly eventsMs: number;
   /** The answers to calls with a key, in milliseconds. A call repeated after it is carried out again. @default a day */
   readonly answersMs: number;
+  /**
+   * What reactions with `undo` or `gaveUp` did, in milliseconds from when that last changed, and what was undone. Longer
+   * than any process takes: an event that undoes finds nothing to undo after it. @default 90 days
+   */
+  readonly journalMs: number;
 }
 
 const dayMs = 86_400_000;
@@ -30,6 +35,13 @@ export function expiringOf(retention: Partial<Retention> = {}): readonly Expirin
       key: ["method", "caller", "key"],
       since: "noted_at",
       keepMs: time("answersMs", dayMs),
+    },
+    { table: "warren_journal", key: ["seq"], since: "changed_at", keepMs: time("journalMs", 90 * dayMs) },
+    {
+      table: "warren_undone",
+      key: ["service", "reaction", "key"],
+      since: "undone_at",
+      keepMs: time("journalMs", 90 * dayMs),
     },
   ];
 }
