@@ -19,6 +19,7 @@ import { retrier } from "./retry/retrier.ts";
 import { boundClient, boundEveryClient } from "./rpc/bound-client.ts";
 import { type Caller, caller } from "./rpc/caller.ts";
 import type { MakeCall } from "./rpc/outgoing.ts";
+import { sagaParts, sagaUse } from "./saga/sagas.ts";
 import type { InvocationScope } from "./service/invocation.ts";
 import { mergedTopology } from "./service/merged-topology.ts";
 import type { Place } from "./service/middleware.ts";
@@ -87,17 +88,22 @@ export function app(options: AppOptions): App {
     for (const outcome of outcomes) if (outcome.status === "fulfilled") consumers.push(outcome.value);
     await Promise.all(attaching);
     for (const runtime of parts.runtimes) runtime.start();
+    for (const host of parts.hosts) host.start();
   }
 
   async function stop(drainMs: number): Promise<void> {
     phase = "stopping";
     const end = clock.now() + drainMs;
-    const drained = Promise.all(consumers.map((consumer) => consumer.stop())).then(() => calls.idle());
+    const drained = Promise.all([...consumers, ...parts.hosts].map((each) => each.stop())).then(() =>
+      calls.idle(),
+    );
     const outOfTime = new AbortController();
     await Promise.race([drained, delay(clock, drainMs, outOfTime.signal)]);
     outOfTime.abort();
     parts.running.abortAll();
     parts.ending.abort();
+    // What they had under way is interrupted now, and is given back before the stores close.
+    await Promise.all(parts.hosts.map((host) => host.stop()));
     const left = Math.max(500, end - clock.now());
     await Promise.all(parts.runtimes.map((runtime) => runtime.stop({ drainMs: left })));
     calls.stop();
@@ -131,6 +137,7 @@ export function app(options: AppOptions): App {
     return runtime;
   }
 
+  const sagas = sagaUse(parts.hosts, clock, () => phase === "started" || phase === "stopping");
   const instance: App = {
     instance: parts.instance,
     contracts: knownContracts(options),
@@ -143,6 +150,9 @@ export function app(options: AppOptions): App {
     subscribe,
     transaction: async (store, work) => runTransaction(runtimeOf(store, "transaction"), parts.writer, work),
     join: (store, sql) => joined(runtimeOf(store, "join"), parts.writer, sql),
+    run: (saga, input, runOptions) => sagas.run(saga, input, runOptions) as never,
+    begin: sagas.begin,
+    sagas: sagas.runs,
     start,
     stop({ drainMs = usualDrainMs } = {}) {
       stopping ??= stop(drainMs);
@@ -160,7 +170,9 @@ export function app(options: AppOptions): App {
 
 /** Makes the parts and connects them; no part does anything yet. */
 function assemble(options: AppOptions) {
-  const { transport, services = [], use = [], clock = systemClock, random = systemRandom } = options;
+  const { transport, use = [], clock = systemClock, random = systemRandom } = options;
+  const sagas = sagaParts(options.sagas ?? [], clock);
+  const services = [...(options.services ?? []), ...sagas.services];
   checkUnique(services);
   const instance = randomId(random, 12);
   const log = (options.log ?? pino()).child({ instance });
@@ -190,7 +202,10 @@ function assemble(options: AppOptions) {
   const move = mover(transport, clock, log, ending.signal);
   const bury = burying({ move, clock, log, instance, version: options.version });
   const deliver = delivery({ transport, caller: calls, bury, log, random });
-  const runtimes = runtimesOf(options, { transport, deliver, clock, log, instance });
+  const runtimes = runtimesOf(
+    { ...options, services, stores: [...(options.stores ?? []), ...sagas.stores] },
+    { transport, deliver, clock, log, instance },
+  );
   const scope = (
     contract: AnyContract,
     uses: Record<string, AnyContract>,
@@ -205,19 +220,23 @@ function assemble(options: AppOptions) {
     writer,
     runtime: store && runtimes.get(store),
     clock,
+    wakeSagas: store && (() => sagas.wake(store)),
   });
+  const runs = running(clock, maxAbandoned);
+  const runtimeOf = (store: Store<any>): StoreRuntime | undefined => runtimes.get(store);
   return {
     ...common,
     services,
+    hosts: sagas.host({ ...common, random, running: runs, scope, runtimeOf }),
     runtimes: [...runtimes.values()],
-    runtimeOf: (store: Store<any>) => runtimes.get(store),
+    runtimeOf,
     use,
     place: { around: "handlers", clock, log } satisfies Place,
     random,
     calls,
     publisher,
     writer,
-    running: running(clock, maxAbandoned),
+    running: runs,
     ending,
     move,
     bury,

@@ -6,6 +6,10 @@ import type { Joined, StoreTransaction } from "./outbox/sends.ts";
 import type { Principal } from "./principal.ts";
 import type { Call, CallOptions, Client, EveryClient, FaultOf } from "./rpc/client.ts";
 import type { CallMiddleware } from "./rpc/outgoing.ts";
+import type { BeginOptions } from "./saga/host.ts";
+import type { Saga, SagaInput, SagaOutput } from "./saga/saga.ts";
+import type { SagaRuns } from "./saga/sagas.ts";
+import type { WaitingOptions } from "./saga/waiting.ts";
 import type { Context } from "./service/context.ts";
 import type { Middleware } from "./service/middleware.ts";
 import type { Service } from "./service/service.ts";
@@ -18,6 +22,11 @@ export interface AppOptions {
   readonly transport: Transport;
   /** What runs in this process. Splitting or merging processes changes only this list. */
   readonly services?: readonly Service<any>[];
+  /**
+   * What this process begins, and goes on with: sagas, also several versions of one while runs of the older are under way.
+   * A saga that waits for events hears them as a service of its name does.
+   */
+  readonly sagas?: readonly Saga[];
   /** Further contracts that this process knows without running them: a gateway makes routes of them. */
   readonly contracts?: readonly AnyContract[];
   /** Stores that no service names: those of `transaction` and `join` in a process that runs no service on them. */
@@ -104,6 +113,26 @@ export interface App extends AsyncDisposable {
     event: E,
     handle: (data: E extends Event<any, any, infer O> ? O : never, context: Context) => unknown,
   ): Promise<Subscription>;
+
+  /**
+   * Begins a run of a saga, or joins the one of that id, and waits for what it gives: also where another process goes on
+   * with it, and after a restart. Its steps survive this process; only the waiting does not.
+   * @throws the fault that made it fail, once all is undone; Fault INVALID_INPUT, KEY_REUSED (begun with another input
+   * before), SAGA_STUCK, SAGA_CHANGED, and TIMEOUT, CANCELLED, STOPPED where the waiting ends and the run goes on
+   */
+  run<S extends Saga>(
+    saga: S,
+    input: SagaInput<S>,
+    options: BeginOptions & WaitingOptions,
+  ): Promise<SagaOutput<S>>;
+  /**
+   * The same without waiting: resolves when the run is in the store. In a handler there is `context.begin`, which commits
+   * with what the handler changes.
+   * @throws Fault INVALID_INPUT, KEY_REUSED, STOPPED
+   */
+  begin<S extends Saga>(saga: S, input: SagaInput<S>, options: BeginOptions): Promise<void>;
+  /** Where runs are, and what to do with those that are stuck. */
+  readonly sagas: SagaRuns;
 
   /**
    * Runs `work` in a transaction on a store of this app: what it changes and what it sends commit together when it

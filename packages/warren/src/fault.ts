@@ -83,6 +83,17 @@ export const systemFaults = {
     meaning:
       "A call came with a key to where nobody keeps answers: a service without a store, or all instances at once. It did not run.",
   },
+  SAGA_CHANGED: {
+    status: 500,
+    retryable: false,
+    meaning:
+      "A run of a saga keeps to a version of its steps that no process has; `data.version` is that version. It is left as it is.",
+  },
+  SAGA_STUCK: {
+    status: 500,
+    retryable: false,
+    meaning: "A run of a saga failed, and a step of it cannot be undone. A person has to look at it.",
+  },
   UNROUTABLE: { status: 503, retryable: true, meaning: "A message that had to reach a queue reached none." },
   STOPPED: {
     status: 503,

@@ -58,6 +58,21 @@ export {
 } from "./rpc/client.ts";
 export type { CallMiddleware, MakeCall, OutgoingCall } from "./rpc/outgoing.ts";
 export { type RunOptions, runUntilSignal } from "./run-until-signal.ts";
+export type { SagaContext, StepContext, StepOptions, UndoContext } from "./saga/context.ts";
+export type { BeginOptions } from "./saga/host.ts";
+export { type RunFilter, type SagaRun, type SagaRunStep, sagaRuns } from "./saga/looking.ts";
+export type { RunState, StepState } from "./saga/run.ts";
+export {
+  type Saga,
+  type SagaBuilder,
+  type SagaDefinition,
+  type SagaInput,
+  type SagaOutput,
+  saga,
+  type WaitOptions,
+} from "./saga/saga.ts";
+export type { SagaRuns } from "./saga/sagas.ts";
+export type { WaitingOptions } from "./saga/waiting.ts";
 export type { Schedule, Tick } from "./schedule/schedule.ts";
 export type { Clients, Context, Emit, HandlerContext, Operation, Raise } from "./service/context.ts";
 export type { Handler, Middleware, Place } from "./service/middleware.ts";

@@ -23,6 +23,8 @@ export interface Unit {
    * @returns whether it was still there, and not sent
    */
   cancel(id: string, service?: string): Promise<boolean>;
+  /** Runs once it has committed; not where it is undone. */
+  whenCommitted(run: () => void): void;
   /** @throws AlreadyDone where another one was faster; Error of the driver. Nothing is changed then. */
   commit(last?: (sql: Sql) => Promise<void>): Promise<void>;
   /** Undoes what was done. Statements that come later fail. Nothing happens after `commit`. */
@@ -45,6 +47,7 @@ const over = "The handler is over, and its transaction with it.";
 export function unit(options: UnitOptions): Unit {
   const { store, outbox, inbox, quick, mark, first } = options;
   const entries: OutboxEntry[] = [];
+  const afterwards: (() => void)[] = [];
   let opening: Promise<Transaction> | undefined;
   let isOver = false;
   let db: unknown;
@@ -89,6 +92,7 @@ export function unit(options: UnitOptions): Unit {
       entries.splice(index, 1);
       return true;
     },
+    whenCommitted: (run) => void afterwards.push(run),
     async commit(last) {
       const needsTransaction = opening !== undefined || first !== undefined || last !== undefined;
       if (!needsTransaction) {
@@ -103,6 +107,7 @@ export function unit(options: UnitOptions): Unit {
         await open.commit();
       }
       if (entries.length > 0) outbox.committed(entries);
+      for (const run of afterwards) run();
     },
     async rollback() {
       isOver = true;
