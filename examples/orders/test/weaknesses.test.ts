@@ -15,24 +15,24 @@ describe("what went wrong there goes right here", () => {
     for (const id of ids) await settled(url, id);
     const events = sent.filter(({ exchange }) => exchange === "warren.events");
     const about = (id: string) =>
-      events
-        .filter(({ body }) => JSON.parse(Buffer.from(body).toString()).orderId === id)
-        .map(({ key }) => key)
-        .sort();
-    expect(about(ids[0]!)).toEqual(["inventory.reserved", "orders.created", "shipping.shipped"]);
-    expect(about(ids[1]!)).toEqual([
-      "inventory.reserved",
-      "inventory.short",
-      "orders.created",
-      "shipping.shipped",
-      "stock.replenished",
-    ]);
-    expect(about(ids[2]!)).toEqual([
-      "inventory.reserved",
-      "orders.cancelled",
-      "orders.created",
-      "shipping.failed",
-    ]);
+      new Set(
+        events
+          .filter(({ body }) => JSON.parse(Buffer.from(body).toString()).orderId === id)
+          .map(({ key }) => key),
+      );
+    expect(about(ids[0]!)).toEqual(new Set(["inventory.reserved", "orders.created", "shipping.shipped"]));
+    expect(about(ids[1]!)).toEqual(
+      new Set([
+        "inventory.reserved",
+        "inventory.short",
+        "orders.created",
+        "shipping.shipped",
+        "stock.replenished",
+      ]),
+    );
+    expect(about(ids[2]!)).toEqual(
+      new Set(["inventory.reserved", "orders.cancelled", "orders.created", "shipping.failed"]),
+    );
     expect(events).toHaveLength(12);
     expect(new Set(events.map(({ messageId }) => messageId)).size).toBe(12);
   });
