@@ -9,7 +9,7 @@ export default defineConfig({
       "faults/src/**/*.test.ts",
       "test/**/*.test.ts",
     ],
-    globalSetup: ["test/rabbitmq.setup.ts"],
+    globalSetup: ["test/servers.setup.ts"],
     testTimeout: 20_000,
     hookTimeout: 60_000,
   },

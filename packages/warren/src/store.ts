@@ -50,12 +50,29 @@ export interface QueryResult<R> {
 export type SqlValue = string | number | Uint8Array | null;
 export type Row = Readonly<Record<string, SqlValue>>;
 
-/** A transaction under way. After `commit` or `rollback` its statements fail. */
+/**
+ * A transaction under way. After `commit` or `rollback` its statements fail. After a statement that failed there is only
+ * `rollback`.
+ */
 export interface Transaction extends Sql {
-  /** Resolves when what it changed outlives a kill of this process and of the database. */
+  /**
+   * Resolves when what it changed outlives a kill of this process and of the database.
+   * @throws OutcomeUnknown where the database's answer was lost; any other error means that nothing is changed
+   */
   commit(): Promise<void>;
   /** Undoes all of it. Never rejects: a transaction whose connection is lost is undone as well. */
   rollback(): Promise<void>;
+}
+
+/** A transaction was to be committed, and its connection was lost before the database said whether it is. */
+export class OutcomeUnknown extends Error {
+  constructor(place: string, cause: unknown) {
+    super(
+      `The connection to the database ${place} was lost during a commit: whether the transaction is done is not known.`,
+      { cause },
+    );
+    this.name = "OutcomeUnknown";
+  }
 }
 
 /** In what the SQL of two databases differs, as far as Warren's own tables need it. */

@@ -1,4 +1,5 @@
 import { mkdirSync, realpathSync } from "node:fs";
+import { existing } from "../machine/folders.ts";
 import { withLock } from "../machine/lock.ts";
 import { endProcess, isAlive } from "../machine/process.ts";
 import { type Clock, systemClock } from "../time.ts";
@@ -6,7 +7,7 @@ import { isContainerRunning, removeContainer, removeVolume, stopContainer } from
 import { choosePorts } from "./ports.ts";
 import { countNodes, discardData, readRecord, removeRecord } from "./record.ts";
 import { start } from "./start.ts";
-import { type BrokerStatus, brokerStatus, existing } from "./status.ts";
+import { type BrokerStatus, brokerStatus } from "./status.ts";
 
 export interface BrokerOptions {
   /** Holds everything of this broker: data, logs, settings. Made where it is missing. */

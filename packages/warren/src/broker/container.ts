@@ -7,7 +7,12 @@ const image = "rabbitmq:4-alpine";
 /** Whether a docker engine answers, not only whether its command is there. */
 export async function isDockerReady(): Promise<boolean> {
   if (findProgram("docker") === undefined) return false;
-  const { code } = await run("docker", ["version", "--format", "{{.Server.Version}}"], {}, 10_000);
+  const { code } = await run(
+    "docker",
+    ["version", "--format", "{{.Server.Version}}"],
+    {},
+    { timeoutMs: 10_000 },
+  );
   return code === 0;
 }
 

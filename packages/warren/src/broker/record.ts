@@ -1,6 +1,8 @@
-import { existsSync, readdirSync, readFileSync, renameSync, rmdirSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
+import { removeIfEmpty } from "../machine/folders.ts";
 import type { ProcessIdentity } from "../machine/process.ts";
+import { recordFile } from "../machine/record-file.ts";
 
 /** What `up` leaves in the data folder so that `status` and `down` find exactly what it started. */
 export type BrokerRecord = ProcessRecord | ContainerRecord;
@@ -41,35 +43,11 @@ export function dataOf(folder: string): string {
   return join(folder, "mnesia");
 }
 
+const file = recordFile<BrokerRecord>("broker");
 /** `undefined` when nothing was started here, or it was stopped since. */
-export function readRecord(dataDir: string): BrokerRecord | undefined {
-  const path = recordPath(dataDir);
-  let text: string;
-  try {
-    text = readFileSync(path, "utf8");
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
-    throw error;
-  }
-  try {
-    return JSON.parse(text) as BrokerRecord;
-  } catch (cause) {
-    throw new Error(`${path} is not readable as JSON. Delete it once no broker of this folder runs.`, {
-      cause,
-    });
-  }
-}
-
-/** Replaces the record in one step, so that nobody reads half of it. */
-export function writeRecord(dataDir: string, record: BrokerRecord): void {
-  const path = recordPath(dataDir);
-  writeFileSync(`${path}.new`, `${JSON.stringify(record, null, 2)}\n`);
-  renameSync(`${path}.new`, path);
-}
-
-export function removeRecord(dataDir: string): void {
-  rmSync(recordPath(dataDir), { force: true });
-}
+export const readRecord = file.read;
+export const writeRecord = file.write;
+export const removeRecord = file.remove;
 
 /** Deletes what `up` wrote, and the folder itself only when nothing else is in it. */
 export function discardData(dataDir: string): void {
@@ -77,14 +55,5 @@ export function discardData(dataDir: string): void {
     if (/^node-\d+$/.test(name)) rmSync(join(dataDir, name), { recursive: true, force: true, maxRetries: 5 });
   }
   removeRecord(dataDir);
-  try {
-    rmdirSync(dataDir);
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    if (code !== "ENOTEMPTY" && code !== "ENOENT" && code !== "EEXIST") throw error;
-  }
-}
-
-function recordPath(dataDir: string): string {
-  return join(dataDir, "broker.json");
+  removeIfEmpty(dataDir);
 }

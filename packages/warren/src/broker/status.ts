@@ -1,4 +1,4 @@
-import { realpathSync } from "node:fs";
+import { existing } from "../machine/folders.ts";
 import { isAlive } from "../machine/process.ts";
 import { type Clock, systemClock } from "../time.ts";
 import { isContainerRunning } from "./container.ts";
@@ -53,16 +53,6 @@ export async function brokerStatus(dataDir: string, clock: Clock = systemClock):
   const reached = { dataDir: folder, nodes, url, process, ...epmd };
   if (nodes.some(({ state }) => state !== "running")) return { state: "silent", ...reached };
   return { state: "running", ...reached, version: looks[0]!.version };
-}
-
-/** The real path of a folder, or `undefined` when there is none. */
-export function existing(dataDir: string): string | undefined {
-  try {
-    return realpathSync(dataDir);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
-    throw error;
-  }
 }
 
 interface Look {

@@ -1,6 +1,7 @@
 import { join, relative } from "node:path";
 import { Command, InvalidArgumentError } from "commander";
 import { brokerDown, brokerStatus, brokerUp, firstPort, type NodeStatus } from "../broker/index.ts";
+import { parsePort } from "./port.ts";
 
 const dataDefault = join(".warren", "broker");
 
@@ -131,10 +132,4 @@ function parseNodes(text: string): number {
   const count = Number(text);
   if (Number.isInteger(count) && count >= 1 && count <= 5) return count;
   throw new InvalidArgumentError("A broker has 1 to 5 nodes.");
-}
-
-function parsePort(text: string): number {
-  const port = Number(text);
-  if (Number.isInteger(port) && port >= 1 && port <= 65_535) return port;
-  throw new InvalidArgumentError("A port is a whole number from 1 to 65535.");
 }

@@ -2,6 +2,7 @@
 import { createRequire } from "node:module";
 import { Command } from "commander";
 import { brokerCommand } from "./broker.ts";
+import { databaseCommand } from "./database.ts";
 import { deadLettersCommand } from "./dead-letters.ts";
 
 // By its name: sources and published files lie at different depths below their package.json.
@@ -13,6 +14,7 @@ const program = new Command("npx warren")
   .version(version)
   .showHelpAfterError('(see "npx warren --help")')
   .addCommand(brokerCommand())
+  .addCommand(databaseCommand())
   .addCommand(deadLettersCommand())
   .addHelpText(
     "after",
@@ -21,6 +23,7 @@ Examples:
   npx warren broker up        start a private RabbitMQ for this folder, and print its AMQP_URL
   npx warren broker status    say whether it runs, and where
   npx warren broker down      stop it; its data stays
+  npx warren database up      the same for a private PostgreSQL, and its DATABASE_URL
 
   npx warren dead-letters list --group      what services gave up, by cause
   npx warren dead-letters --help            how to look at it, mend it and replay it`,

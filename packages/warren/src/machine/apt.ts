@@ -19,13 +19,17 @@ export function canInstall(): boolean {
  * Installs a package of Debian with what it needs. Its services are not started by that. `isThere` is asked once it is
  * this process's turn: another one may have installed it meanwhile. @returns whether it was installed now
  */
-export function installPackage(name: string, isThere: () => boolean, clock: Clock): Promise<boolean> {
+export function installPackage(
+  name: string,
+  isThere: () => boolean | Promise<boolean>,
+  clock: Clock,
+): Promise<boolean> {
   // Two at once would restore each other's policy.
   return withLock(
     "/run/warren",
     clock,
     async () => {
-      if (isThere()) return false;
+      if (await isThere()) return false;
       await runApt(["update"]);
       await withoutServiceStarts(() =>
         runApt(["install", "-y", "--no-install-recommends", "-o", "DPkg::Lock::Timeout=300", name]),

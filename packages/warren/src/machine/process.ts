@@ -21,12 +21,17 @@ export function isAlive(identity: ProcessIdentity): boolean {
 }
 
 /**
- * Ends exactly this process: asks first (SIGTERM), and after `graceMs` makes it (SIGKILL). Resolves once it is gone.
+ * Ends exactly this process: asks first (by `asking`), and after `graceMs` makes it (SIGKILL). Resolves once it is gone.
  * A process that ended long ago and whose number another one has now is left alone.
  */
-export async function endProcess(identity: ProcessIdentity, graceMs: number, clock: Clock): Promise<void> {
+export async function endProcess(
+  identity: ProcessIdentity,
+  graceMs: number,
+  clock: Clock,
+  asking: NodeJS.Signals = "SIGTERM",
+): Promise<void> {
   if (graceMs > 0) {
-    send(identity, "SIGTERM");
+    send(identity, asking);
     if (await isGone(identity, graceMs, clock)) return;
   }
   send(identity, "SIGKILL");

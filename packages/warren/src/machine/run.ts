@@ -8,15 +8,24 @@ export interface Finished {
   readonly output: string;
 }
 
+export interface RunOptions {
+  readonly timeoutMs?: number;
+  readonly cwd?: string;
+  /** Whose process it is, where this one is root's. */
+  readonly uid?: number;
+  readonly gid?: number;
+}
+
 /** Runs a program to its end and keeps what it wrote. Rejects only when it cannot be started. */
 export function run(
   program: string,
   args: readonly string[],
   environment: NodeJS.ProcessEnv = {},
-  timeoutMs?: number,
+  { timeoutMs, ...options }: RunOptions = {},
 ): Promise<Finished> {
   return new Promise((resolve, reject) => {
     const child = spawn(program, args, {
+      ...options,
       env: { ...process.env, PATH: searchPath(), ...environment },
       stdio: ["ignore", "pipe", "pipe"],
       ...(timeoutMs !== undefined && { timeout: timeoutMs }),

@@ -1,9 +1,9 @@
-import { spawn } from "node:child_process";
 import { mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { TestProject } from "vitest/node";
 import { brokerUp, greet } from "../packages/warren/src/broker/index.ts";
+import { discardAtEnd } from "./private-server.ts";
 
 declare module "vitest" {
   interface ProvidedContext {
@@ -16,7 +16,7 @@ declare module "vitest" {
  * Gives the tests a RabbitMQ: the one of AMQP_URL, else a private node that ends with this process, however that
  * ends. Throws when there is none to be had: these tests are never skipped.
  */
-export default async function setup(project: TestProject): Promise<(() => Promise<void>) | undefined> {
+export async function giveRabbitMq(project: TestProject): Promise<(() => Promise<void>) | undefined> {
   const given = process.env.AMQP_URL;
   if (given !== undefined && given !== "") {
     const version = await versionAt(new URL(given));
@@ -25,7 +25,7 @@ export default async function setup(project: TestProject): Promise<(() => Promis
     return undefined;
   }
   const dataDir = mkdtempSync(join(tmpdir(), "warren-test-"));
-  const discard = discardAtEnd(dataDir);
+  const discard = discardAtEnd("broker", dataDir);
   const began = performance.now();
   try {
     const broker = await brokerUp({ dataDir, log: console.log });
@@ -37,31 +37,6 @@ export default async function setup(project: TestProject): Promise<(() => Promis
     throw error;
   }
   return discard;
-}
-
-/**
- * A process that waits for this one to end, by success, failure, Ctrl-C or kill -9, and then ends the broker and
- * deletes its data. The result does the same at once.
- */
-function discardAtEnd(dataDir: string): () => Promise<void> {
-  const main = join(import.meta.dirname, "../packages/warren/src/cli/main.ts");
-  const down = [process.execPath, main, "broker", "down", "--discard", "--data", dataDir];
-  const guard = spawn("sh", ["-c", 'cat >/dev/null; exec "$@"', "sh", ...down], {
-    // A session of its own: Ctrl-C reaches the whole group of this process.
-    detached: true,
-    stdio: ["pipe", "ignore", "inherit"],
-  });
-  guard.unref();
-  return () =>
-    new Promise((resolve, reject) => {
-      guard.once("close", (code) =>
-        code === 0
-          ? resolve()
-          : reject(new Error(`The private RabbitMQ in ${dataDir} was not ended (exit code ${code}).`)),
-      );
-      guard.ref();
-      guard.stdin.end();
-    });
 }
 
 async function versionAt(url: URL): Promise<string> {
