@@ -145,4 +145,19 @@ describe.each(stores)("a saga on $name", (kind) => {
     expect(await faultOf(shop.run(checkout, { ...book, cents: 501 }, { id: "o-2" }))).toMatchObject({ code: "TOO_DEAR" });
     expect((await store.query("select * from shelf where taken < 0")).rows).toEqual([{ sku: "true", taken: -1 }]);
   });
+
+  it("tells an undo why the run failed, so that it can tell others", async () => {
+    const told: unknown[] = [];
+    const checkout = saga("checkout", { input: order, store: world().store(), retry: fast })
+      .step("keep", { do: () => 1, undo: ({ error }) => void told.push([error.code, error.data]) })
+      .step("fail", {
+        do: () => {
+          throw new Fault("TOO_DEAR", { limit: 500 });
+        },
+      })
+      .finish();
+    const shop = await world().start({ sagas: [checkout] });
+    expect(await faultOf(shop.run(checkout, book, { id: "o-1" }))).toMatchObject({ code: "TOO_DEAR" });
+    expect(told).toEqual([["TOO_DEAR", { limit: 500 }]]);
+  });
 });

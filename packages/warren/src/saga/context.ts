@@ -1,4 +1,5 @@
 import type { Event } from "../contract/contract.ts";
+import type { Fault } from "../fault.ts";
 import type { Logger } from "../log.ts";
 import type { Send } from "../outbox/sending.ts";
 import type { Principal } from "../principal.ts";
@@ -51,6 +52,8 @@ export interface UndoContext<I, R, U, D, T> extends StepContext<I, R, U, D> {
   readonly result: T | undefined;
   /** Whether `do` is known to have ended well. What it did through `db` is there exactly then; of calls, nobody knows. */
   readonly completed: boolean;
+  /** Why the run failed: the fault that whoever waits for it gets. For telling others, such as a customer. */
+  readonly error: Fault;
 }
 
 export interface StepOptions<I, R, U, D, T> {

@@ -123,7 +123,7 @@ function contextOf(scope: InvocationScope, { run, key, attempt, deadline, unit, 
 
 function undoContext(context: object, run: Run, step: StepPlan): object {
   const completed = run.steps.get(step.name)?.done_at != null;
-  const added = { completed, result: completed ? run.done[step.name] : undefined };
+  const added = { completed, result: completed ? run.done[step.name] : undefined, error: run.error };
   return Object.defineProperties(
     {},
     { ...Object.getOwnPropertyDescriptors(context), ...Object.getOwnPropertyDescriptors(added) },
