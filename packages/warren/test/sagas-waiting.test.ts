@@ -1,6 +1,6 @@
 import { describe, expect, it, vi } from "vitest";
 import { type App, type Saga, saga, type Store } from "../src/index.ts";
-import { virtualClock } from "../src/testing/virtual-clock.ts";
+import { type VirtualClock, virtualClock } from "../src/testing/virtual-clock.ts";
 import { fast, order, payments, type SagaWorld, sagaWorld, stores } from "./sagas-world.ts";
 import { faultOf } from "./shape-world.ts";
 
@@ -17,9 +17,12 @@ function paying(world: SagaWorld, store: Store, earlyMs = 10 * minuteMs) {
     .finish(({ done }) => done.paid.cents);
 }
 
-/** Waits for what takes real time, such as a database. */
-async function until(shop: App, checkout: Saga, id: string, state: string): Promise<void> {
-  await vi.waitFor(async () => expect((await shop.sagas.show(checkout, id))?.state).toBe(state), 5_000);
+/** Waits for what takes real time, such as a database, and lets a little virtual time pass for it. */
+async function until(shop: App, checkout: Saga, id: string, state: string, clock?: VirtualClock): Promise<void> {
+  await vi.waitFor(async () => {
+    await clock?.advance(500);
+    expect((await shop.sagas.show(checkout, id))?.state).toBe(state);
+  }, 5_000);
 }
 
 async function signals(store: Store): Promise<number> {
@@ -75,7 +78,7 @@ describe.each(stores)("a saga that waits, on $name", (kind) => {
     await clock.advance(5 * minuteMs - 1);
     expect(world().done).toEqual(["reserve"]);
     await clock.advance(1);
-    await until(shop, checkout, "o-1", "failed");
+    await until(shop, checkout, "o-1", "failed", clock);
     expect(await fault).toMatchObject({
       code: "TIMEOUT",
       message: expect.stringContaining("payments.paid did not come within 300000 ms"),
@@ -143,7 +146,7 @@ describe.each(stores)("a saga that waits, on $name", (kind) => {
     await clock.advance(39 * minuteMs);
     expect(world().done).toEqual(["before"]);
     await clock.advance(2 * minuteMs);
-    await until(again, second, "o-1", "done");
+    await until(again, second, "o-1", "done", clock);
     expect(await result).toBe("rested");
     expect(world().done).toEqual(["before", "after"]);
   });
@@ -159,7 +162,7 @@ describe.each(stores)("a saga that waits, on $name", (kind) => {
     const fault = faultOf(shop.run(slow, book, { id: "o-1" }));
     await until(shop, slow, "o-1", "waiting");
     await clock.advance(10 * minuteMs + 1);
-    await until(shop, slow, "o-1", "failed");
+    await until(shop, slow, "o-1", "failed", clock);
     expect(await fault).toMatchObject({ code: "TIMEOUT", message: expect.stringContaining("600000 ms after it began") });
     expect(world().done).toEqual(["release held"]);
   });
@@ -184,7 +187,7 @@ describe.each(stores)("a saga that waits, on $name", (kind) => {
     const fault = faultOf(shop.run(slow, book, { id: "o-1" }));
     await vi.waitFor(() => expect(world().done).toEqual(["hangs"]));
     await clock.advance(minuteMs + 100);
-    await until(shop, slow, "o-1", "failed");
+    await until(shop, slow, "o-1", "failed", clock);
     expect(await fault).toMatchObject({ code: "TIMEOUT" });
     expect(world().done).toEqual(["hangs", "undone true"]);
   });

@@ -12,7 +12,7 @@ import {
   saga,
   silent,
 } from "../src/index.ts";
-import { type OpenedStores, stores, type TestStore } from "./saga-stores.ts";
+import { type FreshDatabase, type StoreKind, stores } from "./stores.ts";
 
 export { stores };
 
@@ -46,12 +46,12 @@ export interface SagaWorld {
 }
 
 /** A new world for each test of the describe block that this is called in. */
-export function sagaWorld(kind: TestStore): () => SagaWorld {
-  let opened: OpenedStores;
+export function sagaWorld(kind: StoreKind): () => SagaWorld {
+  let database: FreshDatabase;
   let current: SagaWorld;
   const running: App[] = [];
   beforeEach(async () => {
-    opened = await kind.open();
+    database = await kind.fresh();
     const broker = embeddedBroker();
     const warned: string[] = [];
     const log: Logger = {
@@ -64,7 +64,7 @@ export function sagaWorld(kind: TestStore): () => SagaWorld {
       broker,
       done: [],
       warned,
-      store: () => opened.store(),
+      store: () => database.open(),
       async start(options) {
         const made = app({ log, transport: embedded({ broker }), ...options });
         running.push(made);
@@ -75,7 +75,6 @@ export function sagaWorld(kind: TestStore): () => SagaWorld {
   });
   afterEach(async () => {
     await Promise.all(running.splice(0).map((each) => each.stop({ drainMs: 200 })));
-    await opened.close();
   });
   return () => current;
 }
