@@ -19,8 +19,8 @@ import {
   type Transport,
 } from "../src/index.ts";
 import { rabbitmq } from "../src/rabbitmq/index.ts";
-import type { OpenedStores, TestStore } from "./bank-stores.ts";
 import type { TransportName } from "./shape-world.ts";
+import type { FreshDatabase, StoreKind } from "./stores.ts";
 
 function bankContract(name: string) {
   return contract(name, {
@@ -58,25 +58,22 @@ export interface BankWorld {
 }
 
 /** A new one for each test of the describe block that it is called in. */
-export function bankWorld(transport: TransportName, stores: TestStore): () => BankWorld {
+export function bankWorld(transport: TransportName, kind: StoreKind): () => BankWorld {
   let current: BankWorld;
-  let opened: OpenedStores;
   const running: App[] = [];
   beforeEach(async () => {
-    opened = await stores.open();
-    current = await make(transport, opened, running);
+    current = await make(transport, await kind.fresh(), running);
   });
   afterEach(async () => {
     await Promise.all(running.splice(0).map((each) => each.stop({ drainMs: 200 })));
-    await opened.close();
   });
   return () => current;
 }
 
-async function make(name: TransportName, opened: OpenedStores, running: App[]): Promise<BankWorld> {
+async function make(name: TransportName, database: FreshDatabase, running: App[]): Promise<BankWorld> {
   const bank = bankContract(`bank-${randomId(systemRandom, 8)}`);
   const broker = embeddedBroker();
-  const looking = opened.store();
+  const looking = database.open();
   await looking.open();
   await looking.query("create table accounts (name text primary key, cents bigint not null)");
 
@@ -108,14 +105,14 @@ async function make(name: TransportName, opened: OpenedStores, running: App[]): 
     bank,
     put,
     connect,
-    store: () => opened.store(),
+    store: () => database.open(),
     async start(options = {}) {
       const made = app({ log: silent, transport: connect(), ...options });
       running.push(made);
       await made.start();
       return made;
     },
-    service: (handlers = {}, store = opened.store()) =>
+    service: (handlers = {}, store = database.open()) =>
       service(bank, {
         methods: { ...usual, ...handlers },
         ...(store !== "none" && { store }),

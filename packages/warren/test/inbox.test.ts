@@ -10,9 +10,9 @@ import {
   type Store,
   service,
 } from "../src/index.ts";
-import { stores } from "./bank-stores.ts";
 import { bankWorld } from "./bank-world.ts";
 import { gate, transports } from "./shape-world.ts";
+import { stores } from "./stores.ts";
 
 type Run = ReactionOptions<any, any>["run"];
 const fast: RetryPolicy = { attempts: 3, baseMs: 1, capMs: 1 };

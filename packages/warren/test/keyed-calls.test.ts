@@ -1,9 +1,9 @@
 import { describe, expect, it } from "vitest";
 import { z } from "zod";
 import { contract, headers, names, rpc, type Sql, service } from "../src/index.ts";
-import { stores } from "./bank-stores.ts";
 import { type BankHandlers, bankWorld } from "./bank-world.ts";
 import { faultOf, gate, transports } from "./shape-world.ts";
+import { stores } from "./stores.ts";
 
 const ten = { account: "ann", cents: 10 };
 const ann = { subject: "ann", scopes: [] };

@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
 import type { Sql } from "../src/index.ts";
-import { stores } from "./bank-stores.ts";
 import { bankWorld } from "./bank-world.ts";
 import { faultOf, gate, transports } from "./shape-world.ts";
+import { stores } from "./stores.ts";
 
 describe.each(stores)("a method of a service with a store, on $name", (store) => {
   describe.each(transports)("over %s", (transport) => {
