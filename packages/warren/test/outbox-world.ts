@@ -1,11 +1,10 @@
 import { afterEach, beforeEach, inject, onTestFinished } from "vitest";
 import { z } from "zod";
-import { type Broker, embedded, embeddedBroker } from "../src/embedded/index.ts";
+import { embedded, embeddedBroker } from "../src/embedded/index.ts";
 import {
   type App,
   type AppOptions,
   app,
-  type Clock,
   contract,
   type Incoming,
   names,
@@ -13,14 +12,16 @@ import {
   rpc,
   type Store,
   silent,
+  systemClock,
   systemRandom,
   type Transport,
 } from "../src/index.ts";
 import { rabbitmq } from "../src/rabbitmq/index.ts";
 import { deadQueue } from "../src/retry/topology.ts";
-import type { OpenedStores, TestStore } from "./bank-stores.ts";
 import { sink } from "./events-world.ts";
+import { proxied } from "./rabbit.ts";
 import type { TransportName } from "./shape-world.ts";
+import type { FreshDatabase, StoreKind } from "./stores.ts";
 
 const numbered = z.object({ n: z.number(), key: z.string().optional() });
 
@@ -45,10 +46,11 @@ export type Contracts = ReturnType<typeof contracts>;
 
 /** Three contracts under names of their own, on a database and a broker of their own or a shared one. */
 export interface OutboxWorld extends Contracts {
-  readonly broker: Broker;
+  /** A transport, what takes its broker away, and what brings it back. */
+  shaky(): Promise<{ transport: Transport; lose(): Promise<void>; find(): Promise<void> }>;
   /** Another connection to the same database, to be given to one app. */
   store(): Store;
-  connect(clock?: Clock): Transport;
+  connect(): Transport;
   start(options?: Partial<AppOptions>): Promise<App>;
   /** What is in the outbox, as somebody else sees it. */
   waiting(): Promise<number>;
@@ -58,25 +60,33 @@ export interface OutboxWorld extends Contracts {
 }
 
 /** A new one for each test of the describe block that it is called in, with a table `done (n bigint)`. */
-export function outboxWorld(transport: TransportName, stores: TestStore): () => OutboxWorld {
+export function outboxWorld(transport: TransportName, stores: StoreKind): () => OutboxWorld {
   let current: OutboxWorld;
-  let opened: OpenedStores;
   const running: App[] = [];
   beforeEach(async () => {
-    opened = await stores.open();
-    current = await make(transport, opened, running);
+    current = await make(transport, await stores.fresh(), running);
   });
   afterEach(async () => {
     await Promise.all(running.splice(0).map((each) => each.stop({ drainMs: 200 })));
-    await opened.close();
   });
   return () => current;
 }
 
-async function make(name: TransportName, opened: OpenedStores, running: App[]): Promise<OutboxWorld> {
+async function make(name: TransportName, database: FreshDatabase, running: App[]): Promise<OutboxWorld> {
   const named = contracts(randomId(systemRandom, 8));
-  const broker = embeddedBroker();
-  const looking = opened.store();
+  let comeBack = (): void => {};
+  const broker = embeddedBroker({
+    clock: {
+      ...systemClock,
+      // What is cut for an hour stays away until the test has it come back.
+      after(delayMs, run) {
+        if (delayMs < 3_600_000) return systemClock.after(delayMs, run);
+        comeBack = run;
+        return { cancel() {} };
+      },
+    },
+  });
+  const looking = database.open();
   await looking.open();
   await looking.query("create table done (n bigint not null)");
   const connect: OutboxWorld["connect"] = () =>
@@ -89,10 +99,23 @@ async function make(name: TransportName, opened: OpenedStores, running: App[]): 
   };
   return {
     ...named,
-    broker,
+    async shaky() {
+      if (name === "rabbitmq") {
+        const { proxy, url } = await proxied();
+        const transport = rabbitmq({ url, reconnect: { baseMs: 10, capMs: 50 } });
+        const lose = async (): Promise<void> => {
+          await proxy.set("refuse");
+          proxy.cut();
+        };
+        return { transport, lose, find: () => proxy.set("pass") };
+      }
+      const transport = embedded({ broker });
+      const lose = async (): Promise<void> => broker.cut(transport, { downMs: 3_600_000 });
+      return { transport, lose, find: async () => comeBack() };
+    },
     connect,
     start,
-    store: () => opened.store(),
+    store: () => database.open(),
     query: looking.query,
     async waiting() {
       const { rows } = await looking.query<{ n: number }>("select count(*) as n from warren_outbox");

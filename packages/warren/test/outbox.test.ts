@@ -1,9 +1,9 @@
 import { describe, expect, it, vi } from "vitest";
 import { type Fault, headers, inTransaction, type Sql, service } from "../src/index.ts";
-import { stores } from "./bank-stores.ts";
 import { sink } from "./events-world.ts";
 import { deadLettersIn, type OutboxWorld, outboxWorld } from "./outbox-world.ts";
 import { faultOf, transports } from "./shape-world.ts";
+import { stores } from "./stores.ts";
 
 const insert = (db: Sql, n: number) => db.query("insert into done (n) values ($1)", [n]);
 
