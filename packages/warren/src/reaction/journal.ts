@@ -53,7 +53,7 @@ export interface Journal {
   /** Commits that the run is about to begin: whatever becomes of it, it may have had effects outside of the store. */
   begin(run: Run, busyUntil: number): Promise<Entered>;
   /** In the transaction of the run. @returns false where it is being undone, so that it must not commit */
-  done(sql: Sql, seq: number, result: string | null): Promise<boolean>;
+  done(sql: Sql, seq: number, result: string): Promise<boolean>;
   failed(entered: Entered, error: string): Promise<void>;
   /** Commits that the run is about to be given up: it is not run any more. */
   giveUp(run: Run, error: string): Promise<Entered>;

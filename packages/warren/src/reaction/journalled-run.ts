@@ -190,9 +190,9 @@ export function journalledRuns(options: JournalledRunOptions): JournalledRuns {
 }
 
 /** @throws TypeError where JSON cannot hold it */
-function resultText({ operation }: Job, result: unknown): string | null {
+function resultText({ operation }: Job, result: unknown): string {
   try {
-    return JSON.stringify(result) ?? null;
+    return JSON.stringify(result) ?? "null";
   } catch (cause) {
     throw new TypeError(
       `What "${operation.service}" returns on "${operation.id}" cannot be kept for its undo, since JSON cannot hold it: ${textOf(cause)}`,

@@ -11,13 +11,17 @@ export type Serialised<T> = unknown extends T
           ? { [K in keyof T]: Serialised<T[K]> }
           : undefined;
 
+/** What is kept of a result. */
+type Kept<T> = unknown extends T ? T : T extends void | undefined ? null : Serialised<T>;
+
 /** What an `undo` is told beside the event. */
 export interface Undoing<E = unknown, R = unknown> {
   /**
-   * What `run` returned, as JSON keeps it. `undefined` where that is not known: `run` failed, or its process died, and what
-   * it did outside of the store may or may not have happened.
+   * What `run` returned, as JSON keeps it; `null` where it returned nothing. `undefined` where it did not come to its end:
+   * it failed, or its process died. Then nothing of it is in the store, so there is nothing to undo there; but what it
+   * did elsewhere may have happened.
    */
-  readonly done: Serialised<Awaited<R>> | undefined;
+  readonly done: Kept<Awaited<R>> | undefined;
   /** The event on which `run` ran, as JSON keeps it. */
   readonly original: Serialised<E>;
 }
