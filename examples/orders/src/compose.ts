@@ -1,10 +1,10 @@
 import type { FastifyInstance } from "fastify";
-import { type App, app, type Logger, type Service, type Transport } from "warren";
+import { type App, app, type Logger, type Transport } from "warren";
 import type { As } from "./as.ts";
 import { inventory } from "./inventory/contract.ts";
 import { letters } from "./letters/contract.ts";
 import { orders } from "./orders/contract.ts";
-import type { Part } from "./part.ts";
+import type { OpenPart, Part } from "./part.ts";
 import type { Partners } from "./partner.ts";
 import { shipping } from "./shipping/contract.ts";
 import { stock } from "./stock/contract.ts";
@@ -58,12 +58,18 @@ export interface Composition {
 export async function compose(options: CompositionOptions): Promise<Composition> {
   const { names, transport, log } = options;
   const hasGateway = names.includes("gateway");
-  const services: Service[] = [];
+  const opened: OpenPart[] = [];
   for (const name of names.filter((known) => known !== "gateway"))
-    services.push(await parts[name]!.open(options));
+    opened.push(await parts[name]!.open(options));
   // A gateway knows all contracts, whichever process runs the services.
   const contracts = hasGateway ? Object.values(parts).map((part) => part.contract) : [];
-  const system = app({ transport, services, contracts, log });
+  const system = app({
+    transport,
+    services: opened.map(({ service }) => service),
+    sagas: opened.flatMap(({ sagas = [] }) => sagas),
+    contracts,
+    log,
+  });
   const server = hasGateway ? await (await import("./gateway/gateway.ts")).ordersGateway(system) : undefined;
   return { app: system, server };
 }

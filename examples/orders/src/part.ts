@@ -1,4 +1,4 @@
-import type { AnyContract, Service } from "warren";
+import type { AnyContract, Saga, Service } from "warren";
 import type { As } from "./as.ts";
 import type { Partners } from "./partner.ts";
 import type { Place } from "./store/open.ts";
@@ -10,8 +10,14 @@ export interface PartOptions {
   readonly partners: Partners;
 }
 
-/** A service of the system: what everybody may know of it, and how to open it with its database. */
+/** A service with its database open, and the sagas that run where it runs. */
+export interface OpenPart {
+  readonly service: Service;
+  readonly sagas?: readonly Saga[];
+}
+
+/** A service of the system: what everybody may know of it, and how to open it. */
 export interface Part {
   readonly contract: AnyContract;
-  readonly open: (options: PartOptions) => Promise<Service>;
+  readonly open: (options: PartOptions) => Promise<OpenPart>;
 }

@@ -1,10 +1,13 @@
 import { describe } from "vitest";
 import { embedded, embeddedBroker } from "warren/embedded";
-import { orderScenarios } from "./scenarios.ts";
+import { ways } from "../src/as.ts";
+import { manyOrders, singleOrders } from "./scenarios.ts";
 
-describe.each(["choreography"] as const)("as %s, on the embedded broker", (as) => {
-  orderScenarios(as, () => {
-    const broker = embeddedBroker();
-    return () => embedded({ broker });
-  });
+describe.each(ways)("as %s, on the embedded broker", (as) => {
+  const broker = () => {
+    const shared = embeddedBroker();
+    return () => embedded({ broker: shared });
+  };
+  singleOrders({ as, broker });
+  manyOrders({ as, broker });
 });

@@ -4,10 +4,16 @@ import type { As } from "../src/as.ts";
 import { failing, friendlyPartners, type Partner } from "../src/partner.ts";
 import { aLamp, get, http, installation, order, settled } from "./system.ts";
 
-/** What has to hold on any transport, and either way. `broker` gives a maker of connections to one broker. */
-export function orderScenarios(as: As, broker: () => () => Transport, databaseUrl?: () => string): void {
-  const system = (partners = friendlyPartners()) =>
-    installation({ as, transport: broker(), partners, databaseUrl: databaseUrl?.() });
+export interface ScenarioOptions {
+  readonly as: As;
+  /** Gives a maker of connections to one broker, for one test. */
+  readonly broker: () => () => Transport;
+  readonly databaseUrl?: () => string;
+}
+
+/** What becomes of single orders. */
+export function singleOrders(options: ScenarioOptions): void {
+  const system = systemOf(options);
 
   test("what is on the shelf is put aside and shipped", async () => {
     await using orders = system();
@@ -98,6 +104,11 @@ export function orderScenarios(as: As, broker: () => () => Transport, databaseUr
     expect(await settled(url, await order(url))).toMatchObject({ progress: "shipped" });
     expect(await get(url, "/shipping/lamp")).toMatchObject({ shipped: 1 });
   });
+}
+
+/** What becomes of many orders at once. */
+export function manyOrders(options: ScenarioOptions): void {
+  const system = systemOf(options);
 
   test("of many orders for the last ones, as many are shipped as there are, and the others told", async () => {
     await using orders = system();
@@ -136,6 +147,11 @@ export function orderScenarios(as: As, broker: () => () => Transport, databaseUr
     }
     await expect.poll(async () => (await get(url, "/letters?limit=100")).length).toBe(cancelled.length);
   });
+}
+
+function systemOf({ as, broker, databaseUrl }: ScenarioOptions) {
+  return (partners = friendlyPartners()) =>
+    installation({ as, transport: broker(), partners, databaseUrl: databaseUrl?.() });
 }
 
 function withoutInstance({ status, body }: { readonly status: number; readonly body: any }): unknown {

@@ -1,14 +1,16 @@
-import type { Service } from "warren";
-import type { PartOptions } from "../part.ts";
+import type { OpenPart, PartOptions } from "../part.ts";
 import { openTables } from "../store/open.ts";
 import { type OrdersTables, ordersSchema } from "./book.ts";
+import { fulfilment } from "./fulfilment.ts";
 import { ordersService } from "./service.ts";
 
-export async function openOrders({ as, place }: PartOptions): Promise<Service> {
+export async function openOrders({ as, place }: PartOptions): Promise<OpenPart> {
   const store = await openTables<OrdersTables>(place, {
     name: "orders",
     schema: ordersSchema,
     prefers: "postgres",
   });
-  return ordersService({ as, store });
+  if (as === "choreography") return { service: ordersService({ store }) };
+  const saga = fulfilment(store);
+  return { service: ordersService({ store, fulfilment: saga }), sagas: [saga] };
 }

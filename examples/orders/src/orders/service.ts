@@ -1,33 +1,36 @@
 import { randomUUID } from "node:crypto";
 import type { Kysely } from "kysely";
 import { type Emit, type Service, type Store, service } from "warren";
-import type { As } from "../as.ts";
 import { inventory } from "../inventory/contract.ts";
 import { patiently } from "../retry.ts";
 import { shipping } from "../shipping/contract.ts";
 import { stock } from "../stock/contract.ts";
 import { add, advance, find, latest, type OrdersTables } from "./book.ts";
 import { type Order, orders } from "./contract.ts";
+import type { Fulfilment } from "./fulfilment.ts";
 
 export interface OrdersOptions {
-  readonly as: As;
   readonly store: Store<Kysely<OrdersTables>>;
+  /** The whole way of an order. Without it, the services find it by what each of them does on events. */
+  readonly fulfilment?: Fulfilment | undefined;
 }
 
 /** Takes orders, follows them, and cancels those that come to nothing. */
-export function ordersService({ as, store }: OrdersOptions): Service<typeof orders> {
+export function ordersService({ store, fulfilment }: OrdersOptions): Service<typeof orders> {
   return service(orders, {
     uses: { inventory, stock, shipping },
     store,
     retry: patiently,
     methods: {
-      async create(input, { db, emit }) {
+      async create(input, { db, emit, begin }) {
         const progress = input.status === "open" ? "open" : "recorded";
         const order: Order = { id: randomUUID(), ...input, progress, reason: null };
+        const { id, sku, quantity } = order;
         await add(db, order, Date.now());
-        // Kept and announced, or neither.
-        if (progress === "open")
-          await emit.created({ orderId: order.id, sku: order.sku, quantity: order.quantity });
+        // The order is kept and on its way, or neither.
+        if (progress === "recorded") return { status: "success", data: order };
+        if (fulfilment === undefined) await emit.created({ orderId: id, sku, quantity });
+        else await begin(fulfilment, { orderId: id, sku, quantity }, { id });
         return { status: "success", data: order };
       },
       list: async ({ limit }, { db }) => ({ status: "success", data: await latest(db, limit) }),
@@ -38,7 +41,7 @@ export function ordersService({ as, store }: OrdersOptions): Service<typeof orde
       },
     },
     on:
-      as === "saga"
+      fulfilment !== undefined
         ? {}
         : {
             "inventory.short": {

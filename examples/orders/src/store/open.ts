@@ -32,7 +32,7 @@ export interface Tables<T> {
  */
 export async function openTables<T>(place: Place, tables: Tables<T>): Promise<Store<Kysely<T>>> {
   const { name, schema, fill } = tables;
-  const store = sqlite({ file: join(place.dataDir, `${name}.db`), client: kysely<T> });
+  const store = await storeOf(place, tables);
   await store.open();
   await inTransaction(store, async (sql) => {
     // Of two processes that start at once, one makes the tables and the other finds them.
@@ -42,4 +42,16 @@ export async function openTables<T>(place: Place, tables: Tables<T>): Promise<St
     await fill?.(kysely<T>(sql));
   });
   return store;
+}
+
+async function storeOf<T>(
+  { dataDir, databaseUrl, schemaSuffix }: Place,
+  { name, prefers = "sqlite" }: Tables<T>,
+): Promise<Store<Kysely<T>>> {
+  if (databaseUrl === undefined || prefers === "sqlite")
+    return sqlite({ file: join(dataDir, `${name}.db`), client: kysely<T> });
+  // Loaded here, so that who has no PostgreSQL needs no driver for it.
+  const { postgres } = await import("warren/postgres");
+  const schema = schemaSuffix === undefined ? name : `${name}_${schemaSuffix}`;
+  return postgres({ url: databaseUrl, schema, client: kysely<T> });
 }

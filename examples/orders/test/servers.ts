@@ -1,0 +1,37 @@
+import { randomBytes } from "node:crypto";
+import { connect } from "amqplib";
+import pg from "pg";
+import { inject, onTestFinished } from "vitest";
+import { names } from "warren";
+import { partNames } from "../src/compose.ts";
+
+/** A database of one test in the PostgreSQL of the tests, deleted behind it. */
+export async function freshDatabase(): Promise<string> {
+  const name = `orders_${randomBytes(6).toString("hex")}`;
+  await asAdmin(`create database ${name}`);
+  onTestFinished(() => asAdmin(`drop database if exists ${name} with (force)`));
+  const url = new URL(inject("databaseUrl"));
+  url.pathname = `/${name}`;
+  return url.href;
+}
+
+async function asAdmin(statement: string): Promise<void> {
+  const client = new pg.Client(inject("databaseUrl"));
+  await client.connect();
+  try {
+    await client.query(statement);
+  } finally {
+    await client.end();
+  }
+}
+
+/** The RabbitMQ of the tests, without what an earlier test has left in the queues of these services. */
+export async function emptyBroker(): Promise<string> {
+  const url = inject("amqpUrl");
+  const connection = await connect(url);
+  const channel = await connection.createChannel();
+  const own = [names.requests, names.events, names.quarantine, names.dead];
+  for (const part of partNames) for (const nameOf of own) await channel.deleteQueue(nameOf(part));
+  await connection.close();
+  return url;
+}
