@@ -1,10 +1,12 @@
 import { mkdirSync } from "node:fs";
 import { dirname } from "node:path";
 import type { DatabaseSync } from "node:sqlite";
-import type { Dialect, Sql, SqlValue, Store } from "../store.ts";
+import type { Dialect, Sql, Store } from "../store.ts";
 import { type Clock, systemClock } from "../time.ts";
+import { type Disk, logOnDisk, noDisk } from "./disk.ts";
+import { type Patience, patience } from "./patience.ts";
 import { type Statements, statements } from "./statements.ts";
-import { turns, type Writer } from "./turns.ts";
+import { type Writer, writer } from "./writer.ts";
 
 export interface SqliteOptions<D> {
   /** Where the database is; made where it is missing, with its folder. @default in memory, gone with the process */
@@ -26,16 +28,16 @@ const dialect: Dialect = {
 };
 
 /**
- * A store in an SQLite file, by Node's own driver. What was committed is on disk (`synchronous = full`). Transactions run
- * one after the other; those that wait for each other are written to disk together.
+ * A store in an SQLite file, by Node's own driver. What was committed is on disk. Transactions run one after the other, each
+ * from its beginning to its end; the disk is asked once for all that are committed while it is busy.
  */
 export function sqlite<D = Sql>(options: SqliteOptions<D> = {}): Store<D> {
   const { file, client = (sql) => sql as D, busyTimeoutMs = 5_000, clock = systemClock } = options;
   let opened: Opened | undefined;
-  let isClosed = false;
+  let closing: Promise<void> | undefined;
 
   function database(): Opened {
-    if (isClosed) throw new Error(`The SQLite store ${file ?? "in memory"} is closed.`);
+    if (closing !== undefined) throw new Error(`The SQLite store ${file ?? "in memory"} is closed.`);
     opened ??= openDatabase(file, busyTimeoutMs, clock);
     return opened;
   }
@@ -48,9 +50,9 @@ export function sqlite<D = Sql>(options: SqliteOptions<D> = {}): Store<D> {
       database();
     },
     async query(text, values) {
-      const { reader, writer } = database();
+      const { reader, writer, patience } = database();
       // Not on the writer's connection, where it would be part of whatever transaction is under way.
-      if (reader !== undefined && isReading(text)) return reader.run(text, values);
+      if (reader !== undefined && isReading(text)) return patience(() => reader.run<any>(text, values));
       const transaction = await writer.begin();
       try {
         const result = await transaction.query<any>(text, values);
@@ -62,16 +64,16 @@ export function sqlite<D = Sql>(options: SqliteOptions<D> = {}): Store<D> {
       }
     },
     begin: async () => database().writer.begin(),
-    async close() {
-      isClosed = true;
-      await opened?.close();
-      opened = undefined;
+    close() {
+      closing ??= opened?.close() ?? Promise.resolve();
+      return closing;
     },
   };
 }
 
 interface Opened {
   readonly writer: Writer;
+  readonly patience: Patience;
   /** `undefined` in memory, where a second connection would see another database. */
   readonly reader: Statements | undefined;
   close(): Promise<void>;
@@ -97,12 +99,24 @@ function openDatabase(file: string | undefined, busyTimeoutMs: number, clock: Cl
     // Whatever the application keeps is nobody else's business on this machine.
     if (file !== undefined) mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
     const writing = connect();
+    // What is committed is brought to the disk by `Disk`.
     writing.exec(
-      `pragma busy_timeout = ${busyTimeoutMs}; pragma journal_mode = wal; pragma synchronous = full; pragma busy_timeout = 0`,
+      `pragma busy_timeout = ${busyTimeoutMs}; pragma journal_mode = wal; pragma synchronous = normal; pragma busy_timeout = 0`,
     );
-    const writer = turns(statements(writing), busyTimeoutMs, clock);
+    const wait = patience(busyTimeoutMs, clock);
+    const disk = file === undefined ? noDisk : openLog(writing, file);
     const reader = file === undefined ? undefined : statements(connect());
-    return { writer, reader, close: () => writer.idle().then(close) };
+    const writes = writer({ database: writing, statements: statements(writing), disk, patience: wait });
+    return {
+      writer: writes,
+      patience: wait,
+      reader,
+      async close() {
+        await writes.idle();
+        close();
+        await disk.close();
+      },
+    };
   } catch (cause) {
     close();
     throw new Error(
@@ -114,8 +128,12 @@ function openDatabase(file: string | undefined, busyTimeoutMs: number, clock: Cl
   }
 }
 
+/** The log is made by whoever looks into the database first. */
+function openLog(writing: DatabaseSync, file: string): Disk {
+  writing.exec("select count(*) from sqlite_schema");
+  return logOnDisk(file);
+}
+
 function isReading(text: string): boolean {
   return /^\s*select\b/i.test(text);
 }
-
-export type { SqlValue };

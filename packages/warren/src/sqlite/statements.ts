@@ -3,7 +3,7 @@ import type { QueryResult, SqlValue } from "../store.ts";
 
 /** The statements of one connection, each prepared once. */
 export interface Statements {
-  /** @throws Error of the driver, with the statement added */
+  /** @throws Error of the driver */
   run<R extends object>(text: string, values?: readonly SqlValue[]): QueryResult<R>;
   /** For statements without values or rows. */
   exec(text: string): void;
@@ -27,8 +27,10 @@ export function statements(database: DatabaseSync): Statements {
   }
 
   return {
-    run(text, values = []) {
+    run(text, given = []) {
       const { statement, gives } = prepare(text);
+      // The driver takes every number for one with places behind the point, which would be "5.0" in a column of text.
+      const values = given.map((value) => (Number.isSafeInteger(value) ? BigInt(value as number) : value));
       if (!gives) return { rows: [], changes: Number(statement.run(...values).changes) };
       const rows = statement.all(...values) as any[];
       return { rows, changes: rows.length };
