@@ -1,5 +1,5 @@
 import { describe, expect, it, vi } from "vitest";
-import { type App, type Saga, saga, type Store } from "../src/index.ts";
+import { type App, type Saga, type Store, saga } from "../src/index.ts";
 import { type VirtualClock, virtualClock } from "../src/testing/virtual-clock.ts";
 import { fast, order, payments, type SagaWorld, sagaWorld, stores } from "./sagas-world.ts";
 import { faultOf } from "./shape-world.ts";
@@ -8,7 +8,14 @@ const book = { sku: "book", cents: 100 };
 const minuteMs = 60_000;
 
 function paying(world: SagaWorld, store: Store, earlyMs = 10 * minuteMs) {
-  return saga("checkout", { input: order, uses: { payments }, store, retry: fast, undoRetry: fast, leaseMs: 500 })
+  return saga("checkout", {
+    input: order,
+    uses: { payments },
+    store,
+    retry: fast,
+    undoRetry: fast,
+    leaseMs: 500,
+  })
     .step("reserve", {
       do: () => void world.done.push("reserve"),
       undo: () => void world.done.push("release"),
@@ -18,7 +25,13 @@ function paying(world: SagaWorld, store: Store, earlyMs = 10 * minuteMs) {
 }
 
 /** Waits for what takes real time, such as a database, and lets a little virtual time pass for it. */
-async function until(shop: App, checkout: Saga, id: string, state: string, clock?: VirtualClock): Promise<void> {
+async function until(
+  shop: App,
+  checkout: Saga,
+  id: string,
+  state: string,
+  clock?: VirtualClock,
+): Promise<void> {
   await vi.waitFor(async () => {
     await clock?.advance(500);
     expect((await shop.sagas.show(checkout, id))?.state).toBe(state);
@@ -102,7 +115,9 @@ describe.each(stores)("a saga that waits, on $name", (kind) => {
         expect(await shop.sagas.show(closing, id)).toMatchObject({ waitsFor: { step: "second" } });
     });
     await shop.emit(payments.events.closed, { shop: "book" });
-    expect(await Promise.all(results)).toEqual(ids.map(() => ({ first: { shop: "book" }, second: { shop: "book" } })));
+    expect(await Promise.all(results)).toEqual(
+      ids.map(() => ({ first: { shop: "book" }, second: { shop: "book" } })),
+    );
   });
 
   it("misses no event, however close it comes to the beginning of the wait", async () => {
@@ -155,7 +170,10 @@ describe.each(stores)("a saga that waits, on $name", (kind) => {
     const clock = virtualClock();
     const store = world().store();
     const slow = saga("checkout", { input: order, uses: { payments }, store, deadlineMs: 10 * minuteMs })
-      .step("reserve", { do: () => "held", undo: ({ result }) => void world().done.push(`release ${result}`) })
+      .step("reserve", {
+        do: () => "held",
+        undo: ({ result }) => void world().done.push(`release ${result}`),
+      })
       .waitFor("paid", "payments.paid", { key: (event) => event.order })
       .finish();
     const shop = await world().start({ sagas: [slow], clock });
@@ -163,7 +181,10 @@ describe.each(stores)("a saga that waits, on $name", (kind) => {
     await until(shop, slow, "o-1", "waiting");
     await clock.advance(10 * minuteMs + 1);
     await until(shop, slow, "o-1", "failed", clock);
-    expect(await fault).toMatchObject({ code: "TIMEOUT", message: expect.stringContaining("600000 ms after it began") });
+    expect(await fault).toMatchObject({
+      code: "TIMEOUT",
+      message: expect.stringContaining("600000 ms after it began"),
+    });
     expect(world().done).toEqual(["release held"]);
   });
 

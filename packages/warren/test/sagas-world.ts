@@ -25,7 +25,10 @@ export const payments = contract("payments", {
     }),
     refund: rpc({ input: z.object({ key: z.string() }) }),
   },
-  events: { paid: z.object({ order: z.string(), cents: z.number() }), closed: z.object({ shop: z.string() }) },
+  events: {
+    paid: z.object({ order: z.string(), cents: z.number() }),
+    closed: z.object({ shop: z.string() }),
+  },
 });
 
 export const fast = { attempts: 3, baseMs: 1, capMs: 1 };
@@ -80,7 +83,11 @@ export function sagaWorld(kind: StoreKind): () => SagaWorld {
 }
 
 /** Three steps that note what they do; `fails` says which one throws, and what. */
-export function threeSteps(world: SagaWorld, store: Store, fails: (what: string) => unknown = () => undefined) {
+export function threeSteps(
+  world: SagaWorld,
+  store: Store,
+  fails: (what: string) => unknown = () => undefined,
+) {
   const act = (what: string): string => {
     world.done.push(what);
     const error = fails(what);

@@ -1,9 +1,7 @@
-import { describe, expect, it, vi } from "vitest";
-import { z } from "zod";
-import { contract, Fault, rpc, type Saga, saga, service, type Store } from "../src/index.ts";
-import { virtualClock } from "../src/testing/virtual-clock.ts";
-import { fast, order, payments, type SagaWorld, sagaWorld, stores, threeSteps } from "./sagas-world.ts";
-import { faultOf, gate } from "./shape-world.ts";
+import { describe, expect, it } from "vitest";
+import { Fault, saga } from "../src/index.ts";
+import { fast, order, sagaWorld, stores, threeSteps } from "./sagas-world.ts";
+import { faultOf } from "./shape-world.ts";
 
 const book = { sku: "book", cents: 100 };
 
@@ -13,7 +11,10 @@ describe.each(stores)("a saga on $name", (kind) => {
   it("runs its steps in order, each with what those before gave, and gives what it finishes with", async () => {
     const checkout = threeSteps(world(), world().store());
     const shop = await world().start({ sagas: [checkout] });
-    expect(await shop.run(checkout, book, { id: "o-1" })).toEqual({ id: "o-1", shipped: "ship charge book!!" });
+    expect(await shop.run(checkout, book, { id: "o-1" })).toEqual({
+      id: "o-1",
+      shipped: "ship charge book!!",
+    });
     expect(world().done).toEqual(["reserve", "charge book", "ship charge book!"]);
     expect(await shop.sagas.show(checkout, "o-1")).toMatchObject({
       state: "done",
@@ -46,7 +47,9 @@ describe.each(stores)("a saga on $name", (kind) => {
     expect(world().done).toHaveLength(6);
     expect(await shop.sagas.show(checkout, "o-1")).toMatchObject({
       state: "failed",
-      steps: [{ state: "undone" }, { state: "undone" }, { state: "undone", error: null }].map(({ state }) => ({ state })),
+      steps: [{ state: "undone" }, { state: "undone" }, { state: "undone", error: null }].map(
+        ({ state }) => ({ state }),
+      ),
     });
   });
 
@@ -82,7 +85,10 @@ describe.each(stores)("a saga on $name", (kind) => {
   it("joins a run of the same id and input, and refuses another input", async () => {
     const checkout = threeSteps(world(), world().store());
     const shop = await world().start({ sagas: [checkout] });
-    const both = [shop.run(checkout, book, { id: "o-1" }), shop.run(checkout, { cents: 100, sku: "book" }, { id: "o-1" })];
+    const both = [
+      shop.run(checkout, book, { id: "o-1" }),
+      shop.run(checkout, { cents: 100, sku: "book" }, { id: "o-1" }),
+    ];
     const [one, other] = await Promise.all(both);
     expect(one).toEqual(other);
     expect(world().done).toHaveLength(3);
@@ -142,8 +148,12 @@ describe.each(stores)("a saga on $name", (kind) => {
     const shop = await world().start({ sagas: [checkout] });
     await shop.run(checkout, book, { id: "o-1" });
     expect((await store.query("select * from shelf")).rows).toEqual([{ sku: "book", taken: 3 }]);
-    expect(await faultOf(shop.run(checkout, { ...book, cents: 501 }, { id: "o-2" }))).toMatchObject({ code: "TOO_DEAR" });
-    expect((await store.query("select * from shelf where taken < 0")).rows).toEqual([{ sku: "true", taken: -1 }]);
+    expect(await faultOf(shop.run(checkout, { ...book, cents: 501 }, { id: "o-2" }))).toMatchObject({
+      code: "TOO_DEAR",
+    });
+    expect((await store.query("select * from shelf where taken < 0")).rows).toEqual([
+      { sku: "true", taken: -1 },
+    ]);
   });
 
   it("tells an undo why the run failed, so that it can tell others", async () => {

@@ -64,15 +64,19 @@ export function advancing(options: AdvancingOptions): Advance {
   async function together(run: Run, steps: readonly StepPlan[]): Promise<Outcome> {
     const { run: step } = options.stepping(run.plan);
     const sibling = new AbortController();
+    let bad: Outcome | undefined;
     const all = steps.map(async (each): Promise<Outcome> => {
       const outcome = await step(run, each, sibling.signal);
-      if (outcome.is === "failed") sibling.abort(new Error(`The step "${each.name}" beside it failed.`));
+      if (outcome.is === "failed") {
+        // The first one is the reason: the others may fail for being told to stop.
+        bad ??= outcome;
+        sibling.abort(new Error(`The step "${each.name}" beside it failed.`));
+      }
       return outcome;
     });
     const settled = await Promise.allSettled(all);
     for (const each of settled) if (each.status === "rejected") throw each.reason;
     const outcomes = settled.flatMap((each) => (each.status === "fulfilled" ? each.value : []));
-    const bad = outcomes.find(({ is }) => is === "failed");
     if (bad !== undefined) return bad;
     const dueAts = outcomes.flatMap((each) => (each.is === "later" ? each.dueAt : []));
     return dueAts.length === 0 ? { is: "done" } : { is: "later", dueAt: Math.min(...dueAts) };

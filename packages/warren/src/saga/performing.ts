@@ -33,6 +33,7 @@ export async function perform(
   performance: Performance,
 ): Promise<unknown> {
   const { run, step, direction, attempt, unit, aborted } = performance;
+  aborted?.throwIfAborted();
   const key = `${run.plan.name}/${run.id}/${step.name}`;
   const callKey = direction === "do" ? key : `${key}/undo`;
   const byItself = scope.clock.now() + step.timeoutMs;

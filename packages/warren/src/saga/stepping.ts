@@ -91,6 +91,8 @@ export function stepping(options: SteppingOptions): Stepping {
       const before = run.steps.get(step.name);
       if (before?.done_at != null) return { is: "done" };
       if (before?.due_at != null && before.due_at > now) return { is: "later", dueAt: before.due_at };
+      // What has not begun need not be undone.
+      if (sibling.aborted) return { is: "later", dueAt: now };
       const row = before ?? firstRow(step.name, "running", now, null);
       const died = diedOften(step.retry, row, row.attempts, step);
       if (died !== undefined) return failed(step.name, died);
