@@ -1,15 +1,15 @@
 import { defaultTimeoutMs } from "../contract/method.ts";
 import type { Principal } from "../principal.ts";
 import type { MakeCall, OutgoingCall } from "../rpc/outgoing.ts";
-import type { Context } from "../service/context.ts";
+import type { Context, Operation } from "../service/context.ts";
 import type { Handler } from "../service/middleware.ts";
 import type { Clock } from "../time.ts";
 
 /** What is about to be done, whichever side of a call it is. */
 export interface Guarded {
-  /** `call`: one that this process makes. `method` and `event`: a handler of this process is to run. */
-  readonly kind: "call" | "method" | "event";
-  /** `<service>.<method>` or `<service>.<event>`. */
+  /** `call`: one that this process makes. Otherwise a handler of this process is to run. */
+  readonly kind: "call" | Operation["kind"];
+  /** `<service>.<method>`, `<service>.<event>` and so on. */
   readonly id: string;
   /** The service that does it: the one that is called, or whose handler it is. */
   readonly service: string;

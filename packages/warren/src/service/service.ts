@@ -4,6 +4,7 @@ import type { Principal } from "../principal.ts";
 import { checkUndo } from "../reaction/check.ts";
 import type { Undo } from "../reaction/undo-types.ts";
 import { checkRetry, type RetryPolicy } from "../retry/policy.ts";
+import { checkSchedules, type Schedule } from "../schedule/schedule.ts";
 import type { Store } from "../store.ts";
 import { maxPrefetch } from "../transport.ts";
 import { wholeNumber } from "../whole-number.ts";
@@ -126,6 +127,11 @@ export interface ServiceDefinition<C extends AnyContract, U extends Uses, D = un
    * a reaction has its effect there once for each event, however often the event is delivered.
    */
   readonly store?: Store<D>;
+  /**
+   * What it does at certain times, by a name for each: `{ nightly: { cron: "0 3 * * *", run: (tick, context) => … } }`. In
+   * a service with a store, which remembers what was done; each time is done once, not once per instance.
+   */
+  readonly schedules?: Readonly<Record<string, Schedule<HandlerContext<C, U, D>>>>;
   /** Around every handler of this service, within the app's own. */
   readonly use?: readonly Middleware[];
   /** How many messages one instance works on at once, calls and events each. From 1 to 2,000. @default 100 */
@@ -177,6 +183,7 @@ export function service<C extends AnyContract, const U extends Uses = {}, D = un
     maxPrefetch,
   );
   checkRetry(`Service "${contract.name}"`, definition.retry);
+  checkSchedules(contract.name, definition);
   for (const [id, reaction] of Object.entries(on)) {
     checkRetry(`Service "${contract.name}" on "${id}"`, reaction.retry);
     wholeNumber(
