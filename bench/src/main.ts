@@ -2,6 +2,7 @@ import { backlogCase } from "./backlog/case.ts";
 import { embeddedCase } from "./embedded/case.ts";
 import { eventsCase } from "./events/case.ts";
 import type { BenchOptions } from "./options.ts";
+import { outboxCase } from "./outbox/case.ts";
 import { retryCase } from "./retry/case.ts";
 import { rpcCase } from "./rpc/case.ts";
 
@@ -17,6 +18,8 @@ Cases
              By default 3 rounds of 60 s.
   backlog    A million events wait when their service starts: its memory, and how fast they are worked off.
              By default 3 rounds, as long as they take.
+  outbox     What one service commits, another has done once: outbox, RabbitMQ and inbox, on SQLite and PostgreSQL. Also
+             what a relay costs that has nothing to do.
 
 Options
   --seconds  how long each measurement lasts, after a warm-up   (default 5)
@@ -35,6 +38,7 @@ const cases: Readonly<Record<string, Case>> = {
   embedded: { run: embeddedCase },
   events: { run: eventsCase },
   retry: { run: retryCase, seconds: 60, rounds: 3 },
+  outbox: { run: outboxCase, rounds: 3 },
   backlog: { run: backlogCase, rounds: 3 },
 };
 

@@ -32,11 +32,21 @@ export function sqlitePlace(): Place {
   return { kind: "sqlite", location: join(folder(), "state.db") };
 }
 
+let cache: string | undefined;
+
+function compileCache(): string {
+  if (cache !== undefined) return cache;
+  const made = mkdtempSync(join(tmpdir(), "warren-kill-cache-"));
+  process.once("exit", () => rmSync(made, { recursive: true, force: true }));
+  cache = made;
+  return made;
+}
+
 /** How much later it is after a kill, for programs that take `clock` of `fixtures/killing.ts`: longer than any lease. */
 const laterMs = 120_000;
 
 /** However slow this machine is, a process that has not ended by then hangs. */
-const patienceMs = 30_000;
+const patienceMs = 120_000;
 
 /**
  * Runs `fixtures/<program>` to its end, or to its `at`-th boundary, where it kills itself. The program counts with
@@ -53,6 +63,8 @@ export async function runKilled(
     stdio: ["ignore", "pipe", "pipe"],
     env: {
       ...process.env,
+      // Most of the time of a short process is reading its own code.
+      NODE_COMPILE_CACHE: compileCache(),
       KILL_STORE: place.kind,
       KILL_LOCATION: place.location,
       ...(at !== undefined && { KILL_AT: String(at) }),

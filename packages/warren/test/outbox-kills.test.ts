@@ -1,32 +1,53 @@
+import { randomBytes } from "node:crypto";
 import { join } from "node:path";
-import { expect, it } from "vitest";
-import { sqlite } from "../src/sqlite/index.ts";
-import { folder, killedAtEveryBoundary, type Place, sqlitePlace } from "./kill-world.ts";
+import { describe, expect, inject, it } from "vitest";
+import { folder, killedAtEveryBoundary } from "./kill-world.ts";
+import { type FreshDatabase, stores } from "./stores.ts";
 
-async function effectsIn(place: Place): Promise<string[]> {
-  const store = sqlite({ file: place.location });
-  const { rows } = await store.query<{ service: string; n: number }>("select service, n from effects");
-  await store.close();
+async function effectsIn(database: FreshDatabase): Promise<string[]> {
+  const { rows } = await database
+    .open()
+    .query<{ service: string; n: number }>("select service, n from effects");
   return rows.map(({ service, n }) => `${service} ${n}`).sort();
 }
 
-it("loses no event and has each effect once, at whatever boundary the process is killed", {
-  timeout: 180_000,
-}, async () => {
-  const boundaries = await killedAtEveryBoundary({
-    program: "kept-moving.ts",
-    fresh: () => ({ place: sqlitePlace(), env: { KILL_BROKER: join(folder(), "broker") } }),
-    async check(place) {
-      expect(await effectsIn(place)).toEqual(["books 1", "books 2", "stock 1", "stock 2"]);
-    },
+/** With SQLite goes the embedded broker, with PostgreSQL RabbitMQ: two worlds, each as it is used. */
+const brokers = {
+  sqlite: () => ({ KILL_BROKER: join(folder(), "broker") }),
+  postgres: () => ({ KILL_AMQP: inject("amqpUrl"), KILL_NAME: `k-${randomBytes(4).toString("hex")}` }),
+};
+
+const effects = {
+  sqlite: ["books 1", "books 2", "stock 1", "stock 2"],
+  // One is enough where each process takes longer.
+  postgres: ["books 1", "stock 1"],
+};
+
+describe.each(stores)("on $name", ({ name, fresh }) => {
+  it("loses no event and has each effect once, at whatever boundary the process is killed", {
+    timeout: 600_000,
+  }, async () => {
+    const databases = new Map<string, FreshDatabase>();
+    const boundaries = await killedAtEveryBoundary({
+      program: "kept-moving.ts",
+      async fresh() {
+        const place = await fresh();
+        databases.set(place.location, place);
+        return { place, env: brokers[name]() };
+      },
+      async check({ location }) {
+        expect(await effectsIn(databases.get(location)!)).toEqual([
+          "books 1",
+          "books 2",
+          "stock 1",
+          "stock 2",
+        ]);
+      },
+    });
+    // It is killed where it matters.
+    const parts = ["commit", "insert into warren_outbox", "the publish of", "delete from warren_outbox"];
+    for (const part of parts)
+      for (const side of ["before", "after"])
+        expect(boundaries.some((each) => each.startsWith(`${side} ${part}`))).toBe(true);
   });
-  // It is killed where it matters.
-  for (const part of [
-    "commit",
-    "insert into warren_outbox",
-    "the publish of stock.moved",
-    "delete from warren_outbox",
-  ])
-    for (const side of ["before", "after"])
-      expect(boundaries.some((each) => each.startsWith(`${side} ${part}`))).toBe(true);
 });

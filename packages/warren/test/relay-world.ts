@@ -44,7 +44,7 @@ export interface RelayWorld {
   /** What was logged, level and words. */
   readonly logged: string[];
   /** A relay of its own instance, started; `deliver` in place of one that succeeds at once. */
-  relay(instance: string, deliver?: Deliver, store?: Store): Outbox;
+  relay(instance: string, deliver?: Deliver, store?: Store, clock?: VirtualClock): Outbox;
   /** Writes entries in a transaction, as a relay does that sends them itself, or (`others`) as one that ended then. */
   write(through: Outbox, entries: readonly OutboxEntry[], others?: "others"): Promise<void>;
   rows(): Promise<readonly Row[]>;
@@ -76,11 +76,11 @@ export async function relayWorld(): Promise<RelayWorld> {
     line: there,
     sent,
     logged,
-    relay(instance, deliver = async () => ({ done: true }), on = store) {
+    relay(instance, deliver = async () => ({ done: true }), on = store, time = clock) {
       const made = relay({
         store: on,
         transport: there,
-        clock,
+        clock: time,
         log,
         instance,
         deliver(entry) {

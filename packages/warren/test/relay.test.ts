@@ -3,6 +3,7 @@ import type { Delivered } from "../src/outbox/delivery.ts";
 import { leaseMs } from "../src/outbox/relay.ts";
 import type { StoredEntry } from "../src/outbox/rows.ts";
 import { inTransaction } from "../src/store.ts";
+import { virtualClock } from "../src/testing/virtual-clock.ts";
 import { entry, type RelayWorld, relayWorld } from "./relay-world.ts";
 import { gate } from "./shape-world.ts";
 
@@ -173,6 +174,27 @@ describe("a lane", () => {
     const of = (name: string) => ids(world.sent).filter((id) => id!.startsWith(name));
     expect(of("x")).toEqual(Array.from({ length: 100 }, (_, i) => `x${i}`));
     expect(of("y")).toEqual(Array.from({ length: 100 }, (_, i) => `y${i}`));
+    expect(await world.rows()).toEqual([]);
+  });
+
+  it("loses nothing and keeps its order where a process stands still for longer than its lease", async () => {
+    const standing = virtualClock(world.clock.now());
+    const first = gate<Delivered>();
+    const still = world.relay("still", () => first.promise, world.store, standing);
+    await world.write(
+      still,
+      ["1", "2", "3"].map((id) => lane(id, "x")),
+    );
+    await standing.advance(0);
+    expect(world.sent).toEqual(["still 1"]);
+    world.relay("b");
+    await world.clock.advance(2 * leaseMs);
+    expect(world.sent).toEqual(["still 1", "b 1", "b 2", "b 3"]);
+    // It goes on, with what it had in hand, and finds that its time is over.
+    await standing.advance(2 * leaseMs);
+    first.open({ done: true });
+    await standing.advance(5_000);
+    expect(world.sent).toEqual(["still 1", "b 1", "b 2", "b 3"]);
     expect(await world.rows()).toEqual([]);
   });
 

@@ -54,12 +54,12 @@ export function holding({ clock, rows, outage, leaseMs }: HoldingOptions): Holdi
       (hold) => hold.leasedUntil < now + leaseMs / 2 && hold.leasedUntil > now,
     );
     try {
-      if (old.length > 0)
-        await rows.renew(
-          old.map(({ entry }) => entry.id),
-          leasedUntil,
-        );
-      for (const hold of old) hold.leasedUntil = leasedUntil;
+      if (old.length > 0) {
+        const ids = old.map(({ entry }) => entry.id);
+        const mine = await rows.renew(ids, leasedUntil);
+        // What another one took meanwhile is over here.
+        for (const hold of old) hold.leasedUntil = mine.has(hold.entry.id) ? leasedUntil : 0;
+      }
     } catch (error) {
       // The leases end, and others send it as well.
       outage.began(error);

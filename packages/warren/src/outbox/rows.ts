@@ -37,7 +37,8 @@ export interface OutboxRows {
   claimBehind(lanes: readonly string[], options: Claim): Promise<readonly StoredEntry[]>;
   remove(ids: readonly string[]): Promise<void>;
   giveBack(rows: readonly GivenBack[]): Promise<void>;
-  renew(ids: readonly string[], leasedUntil: number): Promise<void>;
+  /** @returns which of them still were this process's */
+  renew(ids: readonly string[], leasedUntil: number): Promise<ReadonlySet<string>>;
 }
 
 export interface Claim {
@@ -153,10 +154,12 @@ export function outboxRows(store: Store<any>, instance: string): OutboxRows {
       }),
     async renew(ids, leasedUntil) {
       const some = padded(ids);
-      await store.query(
-        `update warren_outbox set due_at = $1 where leased_by = $2 and id in ${placesOf(2, some.length)}`,
+      const { rows } = await store.query<{ id: string }>(
+        `update warren_outbox set due_at = $1 where leased_by = $2 and id in ${placesOf(2, some.length)}
+          returning id`,
         [leasedUntil, instance, ...some],
       );
+      return new Set(rows.map(({ id }) => id));
     },
   };
 }
