@@ -15,9 +15,10 @@ import type { OutboxEntry } from "./entry.ts";
 
 export interface InLane {
   /**
-   * Messages that this service's store sends with the same lane go one after the other, in the order in which their
-   * transactions committed: the next one when the broker has the one before, or when that call is answered. A lane is
-   * mostly the key of what it is about. 1 to 200 characters. @default in no order
+   * Messages of one store with the same lane go one after the other, in the order in which they were written: the next
+   * one when the broker has the one before, or when that call is answered. Mostly the key of what it is about. Of two
+   * transactions at the same time either may be first, so lock what they change where that matters. 1 to 200 characters.
+   * @default in no order
    */
   readonly lane?: string;
 }
