@@ -1,11 +1,11 @@
-import pg, { type Pool, type PoolClient, type PoolConfig } from "pg";
+import pg, { type Pool, type PoolConfig } from "pg";
 import type { Query, QueryResult, Sql, SqlValue, Store } from "../store.ts";
 import { type Connection, connections, failureOf } from "./connections.ts";
 import { dialect, identifier, literal } from "./dialect.ts";
 import { isLost, placeOf, reasonOf } from "./place.ts";
-import { type Prepared, prepared } from "./prepared.ts";
+import { prepared } from "./prepared.ts";
+import { queryOn } from "./query.ts";
 import { transaction } from "./transaction.ts";
-import { types } from "./values.ts";
 
 export interface PostgresOptions<D> {
   /**
@@ -170,18 +170,4 @@ async function prepareSchema(query: Query, schema: string | undefined): Promise<
     // Of two that make it at the same moment one is told so.
     if (!["23505", "42P06"].includes((error as { code?: string }).code ?? "")) throw error;
   }
-}
-
-function queryOn(client: PoolClient, names: Prepared | undefined): Query {
-  return async <R extends object>(text: string, values: readonly SqlValue[] = []) => {
-    const name = names?.nameOf(text);
-    try {
-      const statement = { text, values: values as SqlValue[], types, ...(name !== undefined && { name }) };
-      const result = await client.query<R & pg.QueryResultRow>(statement);
-      return { rows: result.rows, changes: result.rowCount ?? 0 };
-    } catch (error) {
-      if (/cached plan must not change result type/.test(reasonOf(error))) names?.forget(text);
-      throw error;
-    }
-  };
 }

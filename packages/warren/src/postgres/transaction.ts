@@ -1,5 +1,6 @@
-import { OutcomeUnknown, type Query, type Transaction } from "../store.ts";
+import { OutcomeUnknown, type Query, type SqlValue, type Transaction } from "../store.ts";
 import { type Connection, failureOf } from "./connections.ts";
+import { oneByOne } from "./query.ts";
 
 export interface TransactionOptions {
   readonly connection: Connection;
@@ -12,6 +13,8 @@ export interface TransactionOptions {
 export function transaction({ connection, place, query }: TransactionOptions): Transaction {
   let isOver = false;
   let failed: unknown;
+  // The end also comes after the statements that nobody waits for.
+  const inTurn = oneByOne();
 
   function end(text: string): void {
     if (isOver) throw new Error(`The transaction is over; this came too late: ${text.slice(0, 200)}`);
@@ -19,10 +22,10 @@ export function transaction({ connection, place, query }: TransactionOptions): T
   }
 
   return {
-    async query(text, values) {
+    async query<R extends object>(text: string, values?: readonly SqlValue[]) {
       if (isOver) throw new Error(`The transaction is over; this came too late: ${text.slice(0, 200)}`);
       try {
-        return await query(text, values);
+        return await inTurn(() => query<R>(text, values));
       } catch (error) {
         failed ??= error;
         throw failureOf(error, connection, place, "The transaction is undone.");
@@ -32,7 +35,7 @@ export function transaction({ connection, place, query }: TransactionOptions): T
       end("commit");
       let done: string;
       try {
-        ({ command: done } = await connection.client.query("commit"));
+        ({ command: done } = await inTurn(() => connection.client.query("commit")));
       } catch (error) {
         const failure = failureOf(error, connection, place, "");
         connection.release(true);
@@ -51,7 +54,9 @@ export function transaction({ connection, place, query }: TransactionOptions): T
       if (isOver) return;
       isOver = true;
       try {
-        if (connection.lost() === undefined) await connection.client.query("rollback");
+        await inTurn(async () => {
+          if (connection.lost() === undefined) await connection.client.query("rollback");
+        });
         connection.release();
       } catch {
         // PostgreSQL undoes what a connection leaves behind.

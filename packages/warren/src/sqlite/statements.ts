@@ -9,18 +9,35 @@ export interface Statements {
   exec(text: string): void;
 }
 
+/** What may hold a "$1" that is none, then the "$1" itself. */
+const placeholders = /'(?:[^']|'')*'|"(?:[^"]|"")*"|--[^\n]*|\/\*[\s\S]*?\*\/|\$(\d+)/g;
+
+interface Made {
+  readonly statement: StatementSync;
+  /** Whether rows come of it. */
+  readonly gives: boolean;
+  /** How many values it needs. */
+  readonly needs: number;
+}
+
 /** Of applications that write values into their statements, the latest so many are kept. */
 const maxPrepared = 500;
 
 export function statements(database: DatabaseSync): Statements {
-  const prepared = new Map<string, { readonly statement: StatementSync; readonly gives: boolean }>();
+  const prepared = new Map<string, Made>();
 
-  function prepare(text: string) {
+  function prepare(text: string): Made {
     const known = prepared.get(text);
     if (known !== undefined) return known;
+    let needs = 0;
     // SQLite takes "$1" for a name.
-    const statement = database.prepare(text.replaceAll(/\$(\d+)/g, "?$1"));
-    const made = { statement, gives: statement.columns().length > 0 };
+    const numbered = text.replaceAll(placeholders, (found, number?: string) => {
+      if (number === undefined) return found;
+      needs = Math.max(needs, Number(number));
+      return `?${number}`;
+    });
+    const statement = database.prepare(numbered);
+    const made = { statement, gives: statement.columns().length > 0, needs };
     if (prepared.size >= maxPrepared) prepared.delete(prepared.keys().next().value!);
     prepared.set(text, made);
     return made;
@@ -28,7 +45,10 @@ export function statements(database: DatabaseSync): Statements {
 
   return {
     run(text, given = []) {
-      const { statement, gives } = prepare(text);
+      const { statement, gives, needs } = prepare(text);
+      // SQLite would take null for what is missing.
+      if (given.length !== needs)
+        throw new TypeError(`The statement needs ${needs} values and was given ${given.length}: ${text}`);
       // The driver takes every number for one with places behind the point, which would be "5.0" in a column of text.
       const values = given.map((value) => (Number.isSafeInteger(value) ? BigInt(value as number) : value));
       if (!gives) return { rows: [], changes: Number(statement.run(...values).changes) };
