@@ -1,5 +1,5 @@
 import type { FastifyInstance } from "fastify";
-import { type App, app, type Logger, type Transport } from "warren";
+import { type App, app, type Clock, type Logger, systemClock, type Transport } from "warren";
 import type { As } from "./as.ts";
 import { inventory } from "./inventory/contract.ts";
 import { letters } from "./letters/contract.ts";
@@ -45,6 +45,7 @@ export interface CompositionOptions {
   readonly place: Place;
   readonly partners: Partners;
   readonly log: Logger;
+  readonly clock?: Clock;
 }
 
 /** One process of the system. */
@@ -56,7 +57,7 @@ export interface Composition {
 
 /** Puts the named parts together. Which parts share a process changes nothing in them. */
 export async function compose(options: CompositionOptions): Promise<Composition> {
-  const { names, transport, log } = options;
+  const { names, transport, log, clock = systemClock } = options;
   const hasGateway = names.includes("gateway");
   const opened: OpenPart[] = [];
   for (const name of names.filter((known) => known !== "gateway"))
@@ -69,6 +70,7 @@ export async function compose(options: CompositionOptions): Promise<Composition>
     sagas: opened.flatMap(({ sagas = [] }) => sagas),
     contracts,
     log,
+    clock,
   });
   const server = hasGateway ? await (await import("./gateway/gateway.ts")).ordersGateway(system) : undefined;
   return { app: system, server };

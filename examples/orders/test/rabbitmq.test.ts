@@ -1,11 +1,18 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import pg from "pg";
-import { beforeEach, describe, expect, test } from "vitest";
+import { beforeEach, describe, expect, onTestFinished, test } from "vitest";
+import { type Clock, silent, systemClock } from "warren";
 import { rabbitmq } from "warren/rabbitmq";
 import { ways } from "../src/as.ts";
+import { compose, partNames } from "../src/compose.ts";
+import { failing, friendlyPartners } from "../src/partner.ts";
 import { manyOrders } from "./scenarios.ts";
 import { emptyBroker, freshDatabase } from "./servers.ts";
+import { balance } from "./survival/balance.ts";
+import { placeOf, survive } from "./survival/survive.ts";
 import { installation, order, settled } from "./system.ts";
 
 // One file, since queues are named after services: two systems on one broker at the same time would be one system.
@@ -41,6 +48,45 @@ test("each service has a database of its own: two a schema in PostgreSQL, the ot
   expect(tablesOf(join(system.dataDir, "shipping.db"))).toEqual(["shipments"]);
   expect(() => tablesOf(join(system.dataDir, "orders.db"))).toThrow("unable to open");
 });
+
+/** What killed processes had in hand is left to others when their leases are over. Nobody has to wait for that here. */
+const later: Clock = { ...systemClock, now: () => systemClock.now() + 120_000 };
+
+// The long run of it is test/survival/main.ts: 10,000 orders, whose processes come back by themselves at the end too.
+test.each([
+  ["choreography", 300],
+  ["saga", 100],
+] as const)(
+  "as %s, with processes that die, steps that fail and events that come twice, every order ends once and the books balance",
+  { timeout: 180_000 },
+  async (as, orders) => {
+    const dataDir = mkdtempSync(join(tmpdir(), "orders-survival-"));
+    onTestFinished(() => rmSync(dataDir, { recursive: true }));
+    const options = { as, amqpUrl, databaseUrl, dataDir, failures: { share: 0.05, seed: "7" } };
+    const load = { orders, atOnce: 10, duplicateShare: 0.2, killEveryMs: 500, seed: 7 };
+    const { ids, kills, duplicated, complaints } = await survive({ ...options, ...load });
+    expect(complaints).toEqual([]);
+    expect(ids).toHaveLength(orders);
+    // A saga calls; what is announced, and comes twice, is little.
+    expect(duplicated).toBeGreaterThan(as === "saga" ? 0 : 100);
+    expect(Object.values(kills).reduce((sum, each) => sum + each)).toBeGreaterThan(0);
+
+    const { app } = await compose({
+      as,
+      names: partNames,
+      transport: rabbitmq({ urls: [amqpUrl] }),
+      place: placeOf(options),
+      partners: failing(friendlyPartners(), options.failures),
+      log: silent,
+      clock: later,
+    });
+    await app.start();
+    await expect
+      .poll(() => balance(placeOf(options), ids), { timeout: 90_000, interval: 500 })
+      .toMatchObject({ orders, problems: [] });
+    await app.stop();
+  },
+);
 
 function tablesOf(file: string): unknown[] {
   const database = new DatabaseSync(file, { readOnly: true });

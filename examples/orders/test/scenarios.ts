@@ -110,7 +110,9 @@ export function singleOrders(options: ScenarioOptions): void {
 export function manyOrders(options: ScenarioOptions): void {
   const system = systemOf(options);
 
-  test("of many orders for the last ones, as many are shipped as there are, and the others told", async () => {
+  test("of many orders for the last ones, as many are shipped as there are, and the others told", {
+    timeout: 60_000,
+  }, async () => {
     await using orders = system();
     const { url } = await orders.run();
     const ids = await Promise.all(
@@ -125,7 +127,9 @@ export function manyOrders(options: ScenarioOptions): void {
     await expect.poll(async () => (await get(url, "/letters")).length).toBe(5);
   });
 
-  test("where some of all orders fail at each step, nothing is lost and nothing appears", async () => {
+  test("where some of all orders fail at each step, nothing is lost and nothing appears", {
+    timeout: 60_000,
+  }, async () => {
     await using orders = system(failing(friendlyPartners(), { share: 0.1, seed: "42" }));
     const { url } = await orders.run();
     const ids = await Promise.all(

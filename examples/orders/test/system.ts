@@ -104,7 +104,7 @@ export async function settled(url: string, id: string): Promise<Order> {
         found = (await http("GET", `${url}/order/${id}`)).body.data;
         return found?.progress;
       },
-      { timeout: 15_000, interval: 20 },
+      { timeout: 30_000, interval: 20 },
     )
     .toMatch(/shipped|cancelled|recorded/);
   return found!;

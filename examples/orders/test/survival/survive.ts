@@ -14,7 +14,7 @@ export interface SurviveOptions extends WorldOptions {
   readonly killEveryMs: number;
   readonly seed: number;
   /** Once all orders are placed, and kills have ended. Afterwards all processes are killed. */
-  readonly settle: (ids: readonly string[]) => Promise<void>;
+  readonly settle?: (ids: readonly string[]) => Promise<void>;
 }
 
 export interface Survived {
@@ -55,7 +55,7 @@ export async function survive(options: SurviveOptions): Promise<Survived> {
     isPlaced = true;
     await dying;
     repeating.again();
-    await settle(ids);
+    await settle?.(ids);
     await repeating.close();
     return { ids, kills, duplicated: repeating.count, complaints: all.complaints };
   } finally {
