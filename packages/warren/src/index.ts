@@ -2,6 +2,8 @@
 
 export { app } from "./app.ts";
 export type { App, AppOptions, EmitOptions, Health, Limits, Subscription } from "./application.ts";
+export { type AsyncApiOptions, asyncApi } from "./asyncapi/async-api.ts";
+export type { AsyncApiDocument } from "./asyncapi/document.ts";
 export { type AnyContract, type Contract, contract, type Event } from "./contract/contract.ts";
 export type { CookieBinding, HttpBinding, HttpReply, HttpRoute, Route } from "./contract/http.ts";
 export {
@@ -63,6 +65,7 @@ export type { BeginOptions } from "./saga/host.ts";
 export { type RunFilter, type SagaRun, type SagaRunStep, sagaRuns } from "./saga/looking.ts";
 export type { RunState, StepState } from "./saga/run.ts";
 export {
+  type ParallelBuilder,
   type Saga,
   type SagaBuilder,
   type SagaDefinition,
