@@ -230,13 +230,14 @@ describe.each(stores)("parallel steps on $name", (kind) => {
     };
     return saga("checkout", { input: order, store: own.store(), retry: fast, undoRetry: fast })
       .step("reserve", { do: () => act("reserve"), undo: () => act("undo reserve") })
-      .parallel({
-        pay: { do: () => act("pay"), undo: ({ result }) => act(`undo pay ${result}`) },
-        pack: {
-          do: ({ done }) => act(`pack ${done.reserve}`),
-          undo: ({ result }) => act(`undo pack ${result}`),
-        },
-      })
+      .parallel((all) =>
+        all
+          .step("pay", { do: () => act("pay"), undo: ({ result }) => act(`undo pay ${result}`) })
+          .step("pack", {
+            do: ({ done }) => act(`pack ${done.reserve}`),
+            undo: ({ result }) => act(`undo pack ${result}`),
+          }),
+      )
       .finish(({ done }) => [done.pay, done.pack]);
   }
 
@@ -245,10 +246,11 @@ describe.each(stores)("parallel steps on $name", (kind) => {
     const both = gate();
     let begun = 0;
     const together = saga("together", { input: order, store: own.store() })
-      .parallel({
-        one: { do: async () => (++begun === 2 && both.open(), await both.promise, 1) },
-        two: { do: async () => (++begun === 2 && both.open(), await both.promise, "two") },
-      })
+      .parallel((all) =>
+        all
+          .step("one", { do: async () => (++begun === 2 && both.open(), await both.promise, 1) })
+          .step("two", { do: async () => (++begun === 2 && both.open(), await both.promise, "two") }),
+      )
       .finish(({ done }) => `${done.one} ${done.two}`);
     const shop = await own.start({ sagas: [together] });
     expect(await shop.run(together, book, { id: "o-1" })).toBe("1 two");
@@ -283,17 +285,18 @@ describe.each(stores)("parallel steps on $name", (kind) => {
   it("are told when the one beside them has failed", async () => {
     const own = world();
     const checkout = saga("checkout", { input: order, store: own.store(), retry: { attempts: 1 } })
-      .parallel({
-        hang: {
-          do: ({ signal }) => new Promise((_, reject) => (signal.onabort = () => reject(signal.reason))),
-          undo: () => void own.done.push("undo hang"),
-        },
-        fail: {
-          do: () => {
-            throw new Fault("DECLINED", {});
-          },
-        },
-      })
+      .parallel((all) =>
+        all
+          .step("hang", {
+            do: ({ signal }) => new Promise((_, reject) => (signal.onabort = () => reject(signal.reason))),
+            undo: () => void own.done.push("undo hang"),
+          })
+          .step("fail", {
+            do: () => {
+              throw new Fault("DECLINED", {});
+            },
+          }),
+      )
       .finish();
     const shop = await own.start({ sagas: [checkout] });
     expect(await faultOf(shop.run(checkout, book, { id: "o-1" }))).toMatchObject({ code: "DECLINED" });

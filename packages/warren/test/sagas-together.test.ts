@@ -242,7 +242,9 @@ describe.each(stores)("a saga that is changed while runs are under way, on $name
     const others = [
       made().step("b", act).step("a", act).finish(),
       made().step("a", act).finish(),
-      made().parallel({ a: act, b: act }).finish(),
+      made()
+        .parallel((all) => all.step("a", act).step("b", act))
+        .finish(),
       made("2").step("a", act).step("b", act).finish(),
     ];
     expect(new Set([one, ...others].map(({ version }) => version)).size).toBe(5);

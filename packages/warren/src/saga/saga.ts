@@ -87,12 +87,13 @@ export interface SagaBuilder<S, U, D, R> {
     name: N & Fresh<N, R>,
     step: StepOptions<Out<S>, R, U, D, T>,
   ): SagaBuilder<S, U, D, R & { readonly [K in N]: Awaited<T> }>;
-  /** Steps that run at the same time. When one of them fails for good, the others are waited for, and all are undone. */
-  parallel<T extends Record<string, unknown>>(
-    steps: {
-      readonly [K in keyof T]: StepOptions<Out<S>, R, U, D, T[K]>;
-    },
-  ): SagaBuilder<S, U, D, R & { readonly [K in keyof T]: Awaited<T[K]> }>;
+  /**
+   * Steps that run at the same time: `parallel((all) => all.step("pay", …).step("pack", …))`. When one of them fails for
+   * good, the signals of the others are aborted, they are waited for, and all are undone.
+   */
+  parallel<P>(
+    steps: (all: ParallelBuilder<S, U, D, R, {}>) => ParallelBuilder<S, U, D, R, P>,
+  ): SagaBuilder<S, U, D, R & P>;
   /** Waits for an event of a contract in `uses`, and gives it. All runs that it is for get it, also when it came before. */
   waitFor<const N extends string, const E extends keyof EventTable<U> & string>(
     name: N & Fresh<N, R>,
@@ -106,6 +107,17 @@ export interface SagaBuilder<S, U, D, R> {
   ): SagaBuilder<S, U, D, R & { readonly [K in N]: undefined }>;
   /** Ends the saga; what the function returns is what a run gives. Where it throws, what is done is undone. */
   finish<T = undefined>(finish?: (context: SagaContext<Out<S>, R>) => T): Saga<In<S>, Awaited<T>>;
+}
+
+/** Steps that run at the same time; none has what another of them gives. */
+export interface ParallelBuilder<S, U, D, R, P> {
+  /** @throws TypeError for a name that another step has, or that cannot be part of a key */
+  step<const N extends string, T>(
+    name: N & Fresh<N, R & P>,
+    step: StepOptions<Out<S>, R, U, D, T>,
+  ): ParallelBuilder<S, U, D, R, P & { readonly [K in N]: Awaited<T> }>;
+  /** The steps, by their names; types only. */
+  readonly "~steps"?: P;
 }
 
 const defaultStepTimeoutMs = 60_000;
@@ -139,6 +151,10 @@ export function saga<S extends Schema<any, any>, const U extends Uses = {}, D = 
   return builder(name, definition as SagaDefinition<any, any, any>, []) as never;
 }
 
+interface Gathering {
+  step(name: string, options: StepOptions<any, any, any, any, any>): Gathering;
+}
+
 function builder(name: string, definition: SagaDefinition<any, any, any>, stages: readonly Stage[]): unknown {
   const events = eventsById(Object.values((definition.uses ?? {}) as Record<string, AnyContract>));
   const whose = (step: string): string => `Saga "${name}", step "${step}"`;
@@ -163,11 +179,17 @@ function builder(name: string, definition: SagaDefinition<any, any, any>, stages
 
   return {
     step: (step: string, options: StepOptions<any, any, any, any, any>) => add(stepPlan(step, options)),
-    parallel: (steps: Record<string, StepOptions<any, any, any, any, any>>) =>
-      add({
-        kind: "parallel",
-        steps: Object.entries(steps).map(([step, options]) => stepPlan(step, options)),
-      }),
+    parallel(steps: (all: Gathering) => unknown) {
+      const gathered: StepPlan[] = [];
+      const all: Gathering = {
+        step(step, options) {
+          gathered.push(stepPlan(step, options));
+          return all;
+        },
+      };
+      steps(all);
+      return add({ kind: "parallel", steps: gathered });
+    },
     waitFor(step: string, eventId: string, options: WaitOptions<any, any, any>) {
       const event = events.get(eventId);
       if (event === undefined)
