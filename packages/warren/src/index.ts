@@ -103,6 +103,17 @@ export {
 } from "./contract/json-schema.ts";
 export { errorDetails } from "./contract/method.ts";
 export { type SchemaComponents, schemaComponents } from "./contract/schema-components.ts";
+export {
+  type Conversation,
+  type ConversationAnswer,
+  type ConversationFilter,
+  type ConversationList,
+  type Conversations,
+  type ConversationsOptions,
+  conversations,
+  type Unanswered,
+} from "./conversations/conversations.ts";
+export { type ConversationState, type ConversationStep, conversationStates } from "./conversations/step.ts";
 export type { LetterGroup } from "./dead-letters/cause.ts";
 export {
   type DeadLetters,
@@ -126,6 +137,7 @@ export { retryAfterOf } from "./retry/retry-after.ts";
 export {
   type Dialect,
   inTransaction,
+  OutcomeUnknown,
   type Query,
   type QueryResult,
   type Row,

@@ -2,7 +2,7 @@ import { existsSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { removeIfEmpty } from "../machine/folders.ts";
 import type { ProcessIdentity } from "../machine/process.ts";
-import { recordFile } from "../machine/record-file.ts";
+import { type RecordFile, recordFile } from "../machine/record-file.ts";
 
 /** What `up` leaves in the data folder so that `status` and `down` find exactly what it started. */
 export type BrokerRecord = ProcessRecord | ContainerRecord;
@@ -43,11 +43,11 @@ export function dataOf(folder: string): string {
   return join(folder, "mnesia");
 }
 
-const file = recordFile<BrokerRecord>("broker");
+const file: RecordFile<BrokerRecord> = recordFile("broker");
 /** `undefined` when nothing was started here, or it was stopped since. */
-export const readRecord = file.read;
-export const writeRecord = file.write;
-export const removeRecord = file.remove;
+export const readRecord: RecordFile<BrokerRecord>["read"] = file.read;
+export const writeRecord: RecordFile<BrokerRecord>["write"] = file.write;
+export const removeRecord: RecordFile<BrokerRecord>["remove"] = file.remove;
 
 /** Deletes what `up` wrote, and the folder itself only when nothing else is in it. */
 export function discardData(dataDir: string): void {

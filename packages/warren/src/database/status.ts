@@ -1,6 +1,6 @@
 import { existing } from "../machine/folders.ts";
 import { isAlive, type ProcessIdentity } from "../machine/process.ts";
-import { recordFile } from "../machine/record-file.ts";
+import { type RecordFile, recordFile } from "../machine/record-file.ts";
 import { type Clock, systemClock } from "../time.ts";
 import { dataIn, findHome, passwordIn } from "./home.ts";
 import { answers } from "./probe.ts";
@@ -12,7 +12,7 @@ export interface DatabaseRecord extends ProcessIdentity {
 }
 
 /** What `up` leaves in the data folder so that `status` and `down` find exactly what it started. */
-export const record = recordFile<DatabaseRecord>("database");
+export const record: RecordFile<DatabaseRecord> = recordFile("database");
 
 /** `silent`: the process is there and does not answer, or not yet. `stopped`: it is not there. */
 export type DatabaseStatus = { readonly dataDir: string } & (

@@ -23,7 +23,7 @@ export const noDisk: Disk = { synced: async () => {}, check: () => {}, close: as
  * it moves the log's content into the file). One request to the disk stands for all commits before it, and does not hold up
  * this process.
  */
-export function logOnDisk(file: string): Disk {
+export function logOnDisk(file: string, sync: (log: number) => Promise<void> = promisify(fdatasync)): Disk {
   const log = openSync(`${file}-wal`, "r+");
   // The log may be new, and its name not on disk yet.
   syncFolder(dirname(file));
@@ -32,7 +32,7 @@ export function logOnDisk(file: string): Disk {
   let failure: unknown;
 
   function start(): Promise<void> {
-    running = promisify(fdatasync)(log)
+    running = sync(log)
       .catch((error: unknown) => {
         failure ??= error;
       })
