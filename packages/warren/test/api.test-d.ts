@@ -274,3 +274,32 @@ service(plain, {
     }),
   }),
 });
+
+// A handler of a service with a store has its client, and no other has.
+service(vault, {
+  store: shelf,
+  methods: {
+    mine: async (_, { db, key }) => {
+      const taken: number = await db.take(key ?? "none");
+      // @ts-expect-error the client has no such member
+      await db.put("A1");
+      return `${taken}`;
+    },
+    all: () => "",
+    open: () => "",
+  },
+});
+service(plain, {
+  methods: {
+    // @ts-expect-error there is no store
+    ping: (_, { db }) => void db,
+  },
+});
+
+export async function keys(shop: App): Promise<void> {
+  await shop.client(stock).reserve({ sku: "A1", quantity: 2 }, { key: "k", to: "instance" });
+  // @ts-expect-error a key is a text
+  await shop.client(stock).reserve({ sku: "A1", quantity: 2 }, { key: 7 });
+  // @ts-expect-error a key is for one answer
+  await shop.every(stock).reserve({ sku: "A1", quantity: 2 }, { key: "k" });
+}

@@ -1,6 +1,8 @@
 // What went wrong in the framework that many teams come from, row by row; the rows about HTTP are in the gateway's tests.
 import { describe, expect, it } from "vitest";
-import { app, names, service, silent } from "../src/index.ts";
+import { z } from "zod";
+import { app, contract, names, rpc, service, silent } from "../src/index.ts";
+import { sqlite } from "../src/sqlite/index.ts";
 import { faultOf, gate, transports, type World, world } from "./shape-world.ts";
 
 describe.each(transports)("micromq's weaknesses, on %s", (transport) => {
@@ -99,6 +101,40 @@ describe.each(transports)("micromq's weaknesses, on %s", (transport) => {
     expect(await call).toBe("finished");
     await stopped;
     expect(await waiting(w())).toBe(0);
+  });
+
+  it("row 11: a purchase that is repeated with its key after no answer came in time is made once", async () => {
+    const store = sqlite();
+    const shop = contract(`${w().shape.name}-shop`, { methods: { buy: rpc({ output: z.number() }) } });
+    const [entered, hold] = [gate(), gate()];
+    let tries = 0;
+    const selling = service(shop, {
+      store,
+      methods: {
+        async buy(_, { db }) {
+          const { rows } = await db.query<{ bought: number }>(
+            "update purchases set n = n + 1 returning n as bought",
+          );
+          if (++tries === 1) {
+            entered.open();
+            await hold.promise;
+          }
+          return rows[0]!.bought;
+        },
+      },
+    });
+    await store.open();
+    await store.query("create table purchases (n bigint not null)");
+    await store.query("insert into purchases (n) values (0)");
+    await using server = app({ transport: w().connect(), services: [selling], log: silent });
+    await server.start();
+    const { buy } = server.client(shop);
+    const impatient = buy(undefined, { key: "order 7", signal: AbortSignal.timeout(50) });
+    await entered.promise;
+    await expect(impatient).rejects.toMatchObject({ code: "CANCELLED" });
+    hold.open();
+    for (let i = 0; i < 3; i++) expect(await buy(undefined, { key: "order 7" })).toBe(1);
+    expect(tries).toBe(1);
   });
 
   it("row 15: one instance works on no more than its concurrency at once", async () => {
