@@ -118,7 +118,14 @@ export function delivery({ transport, caller, bury, log, random }: DeliveryOptio
     return disposition === "ack" ? { done: true } : later(entry, error);
   }
 
-  return (entry) => (entry.kind === "call" ? call(entry) : publish(entry));
+  return async (entry) => {
+    try {
+      return await (entry.kind === "call" ? call(entry) : publish(entry));
+    } catch (error) {
+      log.error(aboutOf(entry, error), "a message in the outbox could not be dealt with, and stays there");
+      return later(entry, error);
+    }
+  };
 }
 
 function aboutOf({ id, service, type, conversation, attempts }: StoredEntry, err: unknown): object {

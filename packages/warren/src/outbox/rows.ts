@@ -63,10 +63,8 @@ export function outboxRows(store: Store<any>, instance: string): OutboxRows {
     now: number,
     leasedUntil: (entry: OutboxEntry) => number | undefined,
   ): Promise<void> {
-    const places = entries.map((_, row) => placesOf(row * columns, columns)).join(", ");
     await sql.query(
-      `insert into warren_outbox (id, service, kind, type, conversation, lane, message, body, due_at, leased_by,
-        attempts, last_error, created_at) values ${places}`,
+      insertOf(entries.length),
       entries.flatMap((entry): SqlValue[] => {
         const { id, service, kind, type, conversation, lane = null, dueAt, message } = entry;
         const { body, ...rest } = message;
@@ -84,6 +82,17 @@ export function outboxRows(store: Store<any>, instance: string): OutboxRows {
     const { rows } = await store.query<Row & { seq: number }>(text, values);
     // What an update returns comes in no particular order.
     return rows.toSorted((a, b) => a.seq - b.seq).map(entryOf);
+  }
+
+  const inserts: string[] = [];
+  /** The text for so many rows: put together once. */
+  function insertOf(count: number): string {
+    inserts[count] ??=
+      `insert into warren_outbox (id, service, kind, type, conversation, lane, message, body, due_at,
+      leased_by, attempts, last_error, created_at) values ${Array.from({ length: count }, (_, row) =>
+        placesOf(row * columns, columns),
+      ).join(", ")}`;
+    return inserts[count];
   }
 
   return {
