@@ -71,6 +71,8 @@ export async function runKilled(
       ...env,
     },
   });
+  // Another one of the same test may have failed meanwhile.
+  onTestFinished(() => void child.kill("SIGKILL"));
   let hangs = false;
   const patience = setTimeout(() => {
     hangs = true;
