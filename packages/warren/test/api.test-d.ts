@@ -10,8 +10,10 @@ import {
   rpc,
   type Service,
   type Store,
+  saga,
   service,
 } from "../src/index.ts";
+import { sqlite } from "../src/sqlite/index.ts";
 
 const stock = contract("stock", {
   methods: {
@@ -303,3 +305,66 @@ export async function keys(shop: App): Promise<void> {
   // @ts-expect-error a key is for one answer
   await shop.every(stock).reserve({ sku: "A1", quantity: 2 }, { key: "k" });
 }
+
+// A saga: each step knows what those before it gave, and nothing else.
+const checkout = saga("checkout", {
+  input: z.object({ sku: z.string(), cents: z.coerce.number() }),
+  uses: { stock, orders },
+  store: sqlite(),
+})
+  .step("reserve", {
+    do: ({ input, call }) => call.stock.reserve({ sku: input.sku, quantity: 1 }),
+    undo: ({ result, completed, call, key }) => {
+      const hold: string | undefined = result?.holdId;
+      return completed && hold !== undefined ? call.stock.release({ key }) : undefined;
+    },
+  })
+  .parallel((all) =>
+    all
+      .step("place", {
+        do: ({ done, call }) => call.orders.place({ sku: done.reserve.holdId, quantity: 1 }),
+        undo: ({ result }) => void (result satisfies { orderId: string } | undefined),
+      })
+      // @ts-expect-error steps that run at the same time do not have what the others give
+      .step("note", { do: async ({ done, db }) => [done.place, await db.query("select 1")] }),
+  )
+  .waitFor("cancelled", "orders.cancelled", {
+    key: (event) => event.orderId,
+    equals: ({ done }) => done.place.orderId,
+  })
+  .sleep("rest", ({ done }) => done.cancelled.orderId.length)
+  .finish(({ done, id }) => ({ id, order: done.place.orderId }));
+
+saga("wrong", { input: z.object({ a: z.string() }), uses: { orders }, store: sqlite() })
+  .step("one", { do: ({ input }) => input.a.length })
+  // @ts-expect-error no step of that name yet
+  .step("two", { do: ({ done }) => done.three })
+  // @ts-expect-error a name that another step has
+  .step("one", { do: () => 1 })
+  // @ts-expect-error an event that no contract in `uses` has
+  .waitFor("gone", "orders.shipped", { key: () => "" });
+
+// @ts-expect-error a saga has to be kept somewhere
+saga("lost", { input: z.object({}) });
+
+export async function runs(shop: App): Promise<void> {
+  const { order, id } = await shop.run(checkout, { sku: "A1", cents: "5" }, { id: "o-1" });
+  void (`${order} ${id}` satisfies string);
+  // @ts-expect-error another input than the saga takes
+  await shop.run(checkout, { cents: 5 }, { id: "o-1" });
+  // @ts-expect-error a run has an id
+  await shop.begin(checkout, { sku: "A1", cents: 5 }, {});
+  app({ transport: embedded(), sagas: [checkout] });
+  // @ts-expect-error a saga that is not finished
+  app({ transport: embedded(), sagas: [saga("half", { input: z.object({}), store: sqlite() })] });
+}
+
+service(plain, {
+  store: sqlite(),
+  methods: { ping: (_, { begin }) => begin(checkout, { sku: "A1", cents: 5 }, { id: "o-1" }) },
+});
+
+service(plain, {
+  // @ts-expect-error only a handler whose service has a store begins one with what it changes
+  methods: { ping: (_, { begin }) => begin },
+});
