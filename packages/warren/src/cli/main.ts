@@ -4,6 +4,8 @@ import { Command } from "commander";
 import { brokerCommand } from "./broker.ts";
 import { databaseCommand } from "./database.ts";
 import { deadLettersCommand } from "./dead-letters.ts";
+import { docsCommand } from "./docs.ts";
+import { mapCommand } from "./map.ts";
 
 // By its name: sources and published files lie at different depths below their package.json.
 const { version } = createRequire(import.meta.url)("warren/package.json") as { version: string };
@@ -16,6 +18,8 @@ const program = new Command("npx warren")
   .addCommand(brokerCommand())
   .addCommand(databaseCommand())
   .addCommand(deadLettersCommand())
+  .addCommand(docsCommand())
+  .addCommand(mapCommand())
   .addHelpText(
     "after",
     `
