@@ -77,6 +77,7 @@ describe("the published package", () => {
       "./rabbitmq": "amqplib",
       "./gateway": "fastify",
       "./postgres": "pg",
+      "./kysely": "kysely",
     };
     for (const entry of Object.keys(manifest.exports)) {
       const name = JSON.stringify(entry.replace(/^\./, "warren"));
