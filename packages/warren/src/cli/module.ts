@@ -31,6 +31,7 @@ export async function loadModule(file: string | undefined): Promise<LoadedModule
   if (!existsSync(path)) throw new Error(`There is no file ${name}.`);
   const before = openResources();
   const found = await quietly(() => withPatience(name, exportsOf(path, name)));
+  await listening();
   const opened = openResources() - before;
   if (opened > 0)
     console.error(
@@ -76,7 +77,7 @@ function messageOf(error: unknown): string {
 function placeOf(error: unknown, path: string): string {
   const lines = error instanceof Error ? (error.stack ?? "").split("\n") : [];
   const own = lines.find(
-    (line) => /(file:\/\/|\s|\()\/.*:\d+/.test(line) && !/node_modules|node:internal/.test(line),
+    (line) => /(^|file:\/\/|\s|\()\/.*:\d+/.test(line) && !/node_modules|node:internal/.test(line),
   );
   const place = /(\/[^\s()]+?\.[a-z]+:\d+(?::\d+)?)/.exec(own ?? "")?.[1];
   if (place === undefined || place.includes("/cli/module.")) return "";
@@ -111,6 +112,11 @@ async function quietly<T>(run: () => Promise<T>): Promise<T> {
   } finally {
     process.stdout.write = write;
   }
+}
+
+/** A server that was told to listen does so a little later. */
+function listening(): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, 20));
 }
 
 function openResources(): number {
