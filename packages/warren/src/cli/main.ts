@@ -30,7 +30,10 @@ Examples:
   npx warren database up      the same for a private PostgreSQL, and its DATABASE_URL
 
   npx warren dead-letters list --group      what services gave up, by cause
-  npx warren dead-letters --help            how to look at it, mend it and replay it`,
+  npx warren dead-letters --help            how to look at it, mend it and replay it
+
+  npx warren map src/services.ts            who emits, reacts, undoes and calls, from the code
+  npx warren docs asyncapi src/services.ts  AsyncAPI 3.0 of it, and openapi for what is offered over HTTP`,
   );
 
 // Who reads the output, such as "head", may have seen enough.
