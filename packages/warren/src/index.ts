@@ -103,6 +103,7 @@ export {
 } from "./contract/json-schema.ts";
 export { errorDetails } from "./contract/method.ts";
 export { type SchemaComponents, schemaComponents } from "./contract/schema-components.ts";
+export type { Unanswered } from "./conversations/asking.ts";
 export {
   type Conversation,
   type ConversationAnswer,
@@ -111,7 +112,6 @@ export {
   type Conversations,
   type ConversationsOptions,
   conversations,
-  type Unanswered,
 } from "./conversations/conversations.ts";
 export { type ConversationState, type ConversationStep, conversationStates } from "./conversations/step.ts";
 export type { LetterGroup } from "./dead-letters/cause.ts";

@@ -7,6 +7,8 @@ export interface LetterFilter {
   readonly ids?: readonly string[] | undefined;
   /** `<service>.<event>` or `<service>.<method>`. */
   readonly types?: readonly string[] | undefined;
+  /** What they belong to. */
+  readonly conversations?: readonly string[] | undefined;
   /** See `DeadLetter.reason`. */
   readonly reasons?: readonly string[] | undefined;
   /** A part of the error's text, in any case. */
@@ -23,6 +25,7 @@ export interface LetterFilter {
 export function matcher(filter: LetterFilter, now: number): (letter: DeadLetter) => boolean {
   const ids = filter.ids && new Set(filter.ids);
   const types = filter.types && new Set(filter.types);
+  const conversations = filter.conversations && new Set(filter.conversations);
   const reasons = filter.reasons && new Set(filter.reasons);
   const error = filter.error?.toLowerCase();
   const latest = filter.olderThanMs === undefined ? undefined : now - filter.olderThanMs;
@@ -30,6 +33,7 @@ export function matcher(filter: LetterFilter, now: number): (letter: DeadLetter)
   return (letter) =>
     (ids === undefined || ids.has(letter.id)) &&
     (types === undefined || types.has(letter.type ?? "")) &&
+    (conversations === undefined || conversations.has(letter.conversation ?? "")) &&
     (reasons === undefined || reasons.has(letter.reason)) &&
     (error === undefined || letter.error?.toLowerCase().includes(error) === true) &&
     // A letter of unknown age is neither older nor newer than anything.

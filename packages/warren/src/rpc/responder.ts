@@ -2,6 +2,8 @@ import type { Codec } from "../codec/codec.ts";
 import { decoded } from "../codec/payload.ts";
 import { methodsOf } from "../contract/contract.ts";
 import { validated } from "../contract/schema.ts";
+import { conversationAnswers } from "../conversations/answer.ts";
+import { conversationsMethod, conversationsType } from "../conversations/question.ts";
 import { Fault, isFault } from "../fault.ts";
 import type { Random } from "../id.ts";
 import type { Incoming } from "../message.ts";
@@ -45,6 +47,12 @@ export function responder(options: ResponderOptions): Handle {
   const methods = new Map(
     methodsOf(service.contract).map((method) => [method.id, serve(service, method, options.middleware)]),
   );
+  // For tools: what the service's store knows of conversations. Of no contract, and so on no gateway either.
+  if (runtime !== undefined)
+    methods.set(conversationsType, {
+      ...serve(service, conversationsMethod(service.contract.name), []),
+      handler: conversationAnswers(runtime.store, clock),
+    });
   const answers = answering({ ...options, log: scope.log, instance: scope.instance });
   const { encode, reply, answerFault } = answers;
   const stored = runtime && { ...options, runtime, answering: answers, read, failed };
