@@ -3,6 +3,8 @@ import {
   type App,
   contract,
   deadLetters,
+  Fault,
+  isOutage,
   names,
   type ReactionOptions,
   type RetryPolicy,
@@ -253,6 +255,33 @@ describe.each(stores)("the effect of an event in a service on $name", (kind) => 
       await first.stop({ drainMs: 0 });
       expect(runs).toBe(2);
       expect(await w().balances()).toEqual({ ann: 10 });
+    });
+
+    it("is there once where the handler of the slower one makes a declared fault of what it sees", async () => {
+      const [entered, hold] = [gate(), gate()];
+      let runs = 0;
+      const failures: unknown[] = [];
+      const run: Run = async (event, context) => {
+        if (++runs === 2) entered.open();
+        await hold.promise;
+        try {
+          await book(event, context);
+        } catch (error) {
+          failures.push(error);
+          throw new Fault("SOMETHING_ELSE", undefined);
+        }
+      };
+      await w().start({ services: [ledger(run)] });
+      await w().start({ services: [ledger(run)] });
+      await Promise.all([deliver("m-1"), deliver("m-1")]);
+      await entered.promise;
+      hold.open();
+      await settled();
+      await expect.poll(() => w().balances()).toEqual({ ann: 10 });
+      expect(failures.map(isOutage)).toEqual([false]);
+      const looking = w().connect();
+      expect((await looking.inspect(names.dead(ledgerName())))?.messages).toBe(0);
+      await looking.close({ drainMs: 0 });
     });
 
     it("that every instance wants is there for each of them", async () => {

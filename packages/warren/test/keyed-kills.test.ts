@@ -5,7 +5,7 @@ import { type FreshDatabase, stores } from "./stores.ts";
 
 describe.each(stores)("a call with a key, and a reaction to what it emits, on $name", ({ fresh }) => {
   it("are done once, and answered the same, at whatever boundary the process is killed", {
-    timeout: 300_000,
+    timeout: 600_000,
   }, async () => {
     const databases = new Map<string, FreshDatabase>();
     const boundaries = await killedAtEveryBoundary({

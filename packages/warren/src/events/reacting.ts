@@ -204,7 +204,7 @@ async function onceMarked(
     await unit.commit();
   } catch (error) {
     await unit.rollback();
-    if (error instanceof AlreadyDone) return;
+    if (error instanceof AlreadyDone || unit.wasDone) return;
     throw error;
   }
 }

@@ -93,7 +93,7 @@ export function journalledRuns(options: JournalledRunOptions): JournalledRuns {
       await last(unit, result);
     } catch (error) {
       await unit.rollback();
-      if (error instanceof AlreadyDone) return;
+      if (error instanceof AlreadyDone || unit.wasDone) return;
       throw error;
     }
   }

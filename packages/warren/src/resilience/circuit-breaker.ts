@@ -1,4 +1,5 @@
 import { Fault, isFault, isSystemCode } from "../fault.ts";
+import { AlreadyDone } from "../inbox/already-done.ts";
 import type { Place } from "../service/middleware.ts";
 import { wholeNumber } from "../whole-number.ts";
 import { type Gate, type Guard, type GuardOptions, guard } from "./guard.ts";
@@ -200,6 +201,8 @@ const outages = new Set(["TIMEOUT", "UNAVAILABLE", "UNROUTABLE", "UNKNOWN_OUTCOM
  * error that nobody declared. A declared fault is an answer, and CANCELLED or INVALID_INPUT are the caller's own.
  */
 export function isOutage(error: unknown): boolean {
+  // Another delivery of the same event was faster.
+  if (error instanceof AlreadyDone) return false;
   if (!isFault(error)) return true;
   return outages.has(error.code) || (error.code === "OVERLOADED" && error.from !== undefined);
 }

@@ -27,6 +27,11 @@ export interface Unit {
   whenCommitted(run: () => void): void;
   /** @throws AlreadyDone where another one was faster; Error of the driver. Nothing is changed then. */
   commit(last?: (sql: Sql) => Promise<void>): Promise<void>;
+  /**
+   * Its message turned out to be done already, which a handler may have hidden: it saw an error of a statement, and threw
+   * another one.
+   */
+  readonly wasDone: boolean;
   /** Undoes what was done. Statements that come later fail. Nothing happens after `commit`. */
   rollback(): Promise<void>;
 }
@@ -50,6 +55,7 @@ export function unit(options: UnitOptions): Unit {
   const afterwards: (() => void)[] = [];
   let opening: Promise<Transaction> | undefined;
   let isOver = false;
+  let wasDone = false;
   let db: unknown;
 
   async function open(): Promise<Transaction> {
@@ -59,6 +65,7 @@ export function unit(options: UnitOptions): Unit {
       if (mark !== undefined && !(await inbox.claim(transaction, mark)))
         throw new AlreadyDone(mark.consumer, mark.messageId);
     } catch (error) {
+      wasDone = error instanceof AlreadyDone;
       await transaction.rollback();
       throw error;
     }
@@ -79,6 +86,9 @@ export function unit(options: UnitOptions): Unit {
       return db;
     },
     sql,
+    get wasDone() {
+      return wasDone;
+    },
     send(entry) {
       // It would never be sent, and nobody would know.
       if (isOver) throw new Error(`${over} ${entry.type} came too late to be sent; await what sends it.`);
