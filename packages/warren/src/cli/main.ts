@@ -2,6 +2,7 @@
 import { createRequire } from "node:module";
 import { Command } from "commander";
 import { brokerCommand } from "./broker.ts";
+import { conversationsCommand } from "./conversations.ts";
 import { databaseCommand } from "./database.ts";
 import { deadLettersCommand } from "./dead-letters.ts";
 import { docsCommand } from "./docs.ts";
@@ -16,6 +17,7 @@ const program = new Command("npx warren")
   .version(version)
   .showHelpAfterError('(see "npx warren --help")')
   .addCommand(brokerCommand())
+  .addCommand(conversationsCommand())
   .addCommand(databaseCommand())
   .addCommand(deadLettersCommand())
   .addCommand(docsCommand())
@@ -31,6 +33,9 @@ Examples:
 
   npx warren dead-letters list --group      what services gave up, by cause
   npx warren dead-letters --help            how to look at it, mend it and replay it
+
+  npx warren conversations list --state stuck   what waits for a person, and what for
+  npx warren conversations show <id>            where one is: done, undone, waited for, since when
 
   npx warren map src/services.ts            who emits, reacts, undoes and calls, from the code
   npx warren docs asyncapi src/services.ts  AsyncAPI 3.0 of it, and openapi for what is offered over HTTP`,

@@ -8,6 +8,7 @@ const connectTimeoutMs = 5_000;
 /** What a command works with. */
 export interface Session {
   readonly letters: DeadLetters;
+  readonly transport: Transport;
   /** Ctrl-C: end between two letters. */
   readonly signal: AbortSignal;
 }
@@ -44,7 +45,7 @@ export async function inSession(run: (session: Session) => Promise<boolean>): Pr
   });
   try {
     transport = await fromEnv({ connectTimeoutMs });
-    const found = await run({ letters: deadLetters(transport), signal: stop.signal });
+    const found = await run({ letters: deadLetters(transport), transport, signal: stop.signal });
     if (stop.signal.aborted) process.exitCode = 130;
     else if (!found) process.exitCode = 1;
   } finally {

@@ -1,0 +1,29 @@
+import type { Conversation, ConversationStep, Unanswered } from "../../index.ts";
+import { dateOf } from "../dead-letters/letter-text.ts";
+import { oneLine } from "../dead-letters/table.ts";
+
+/** The step that makes the conversation what it is: the last one that is as it is as a whole. */
+export function openStep({ state, steps }: Conversation): ConversationStep | undefined {
+  return steps.findLast((step) => step.state === state);
+}
+
+/** As a JSON value, its dates in ISO 8601. */
+export function asJson(conversation: Conversation): object {
+  return {
+    ...conversation,
+    beganAt: dateOf(conversation.beganAt),
+    lastAt: dateOf(conversation.lastAt),
+    steps: conversation.steps.map(({ key: _, conversation: __, ...step }) => ({
+      ...step,
+      at: dateOf(step.at),
+      beganAt: dateOf(step.beganAt),
+      dueAt: dateOf(step.dueAt),
+    })),
+  };
+}
+
+/** An answer that lacks something must not look like a whole one. */
+export function tellUnanswered(unanswered: readonly Unanswered[]): void {
+  for (const { who, why } of unanswered)
+    console.error(`Not asked, so what it knows is missing: ${oneLine(who)} (${oneLine(why)}).`);
+}
