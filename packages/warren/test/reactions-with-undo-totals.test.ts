@@ -3,7 +3,7 @@ import { z } from "zod";
 import { contract, deadLetters, names, type Service, type Sql, type Store, service } from "../src/index.ts";
 import { seeded } from "./in-order-world.ts";
 import { transports } from "./shape-world.ts";
-import { stores } from "./undo-stores.ts";
+import { stores } from "./stores.ts";
 import { undoWorld } from "./undo-world.ts";
 
 const worlds = transports.flatMap((transport) => stores.map((store) => ({ transport, store })));

@@ -1,7 +1,7 @@
 import { describe, expect, it, vi } from "vitest";
 import { type Service, service } from "../src/index.ts";
 import { gate, transports } from "./shape-world.ts";
-import { stores } from "./undo-stores.ts";
+import { stores } from "./stores.ts";
 import { note, type UndoWorld, undoWorld } from "./undo-world.ts";
 
 const worlds = transports.flatMap((transport) => stores.map((store) => ({ transport, store })));

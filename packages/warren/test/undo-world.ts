@@ -19,7 +19,7 @@ import {
 } from "../src/index.ts";
 import { rabbitmq } from "../src/rabbitmq/index.ts";
 import type { TransportName } from "./shape-world.ts";
-import type { TestStore } from "./undo-stores.ts";
+import type { StoreKind } from "./stores.ts";
 
 /** Under names of their own, as all tests share one RabbitMQ. */
 function contracts() {
@@ -62,7 +62,7 @@ export async function note(db: Pick<Store, "query">, what: string): Promise<void
 }
 
 /** A new world for each test of the describe block it is called in. */
-export function undoWorld(transport: TransportName, store: TestStore, clock?: Clock): () => UndoWorld {
+export function undoWorld(transport: TransportName, store: StoreKind, clock?: Clock): () => UndoWorld {
   let current: UndoWorld;
   let end: () => Promise<void>;
   beforeEach(async () => {
@@ -74,13 +74,13 @@ export function undoWorld(transport: TransportName, store: TestStore, clock?: Cl
 
 async function make(
   name: TransportName,
-  { open }: TestStore,
+  { fresh }: StoreKind,
   clock: Clock | undefined,
 ): Promise<[UndoWorld, () => Promise<void>]> {
   const named = contracts();
   const broker = embeddedBroker();
-  const opened = await open();
-  const own = opened.store();
+  const opened = await fresh();
+  const own = opened.open();
   await own.open();
   const sequence = own.dialect.sequence;
   await own.query(`create table moves (seq ${sequence}, what text not null)`);
@@ -97,7 +97,7 @@ async function make(
   const world: UndoWorld = {
     ...named,
     async store() {
-      const made = opened.store();
+      const made = opened.open();
       await made.open();
       return made;
     },
@@ -137,8 +137,6 @@ async function make(
   const end = async (): Promise<void> => {
     await Promise.all(running.map((each) => each.stop({ drainMs: 200 })));
     await Promise.all(transports.map((each) => each.close({ drainMs: 100 })));
-    await own.close();
-    await opened.close?.();
   };
   return [world, end];
 }
