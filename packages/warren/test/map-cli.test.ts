@@ -113,7 +113,7 @@ describe("warren map", () => {
     [
       "an error while it is imported",
       "\nthrow new Error('no DATABASE_URL');",
-      /imported: no DATABASE_URL\n {2}at .*:2/,
+      /imported: no DATABASE_URL\n {2}at broken-\d+\.ts:2/,
     ],
     [
       "an error in its services()",

@@ -79,7 +79,7 @@ function placeOf(error: unknown, path: string): string {
   const own = lines.find(
     (line) => /(^|file:\/\/|\s|\()\/.*:\d+/.test(line) && !/node_modules|node:internal/.test(line),
   );
-  const place = /(\/[^\s()]+?\.[a-z]+:\d+(?::\d+)?)/.exec(own ?? "")?.[1];
+  const place = /(\/[^\s()]+?\.[a-z]+:\d+(?::\d+)?)/.exec((own ?? "").replace("file://", ""))?.[1];
   if (place === undefined || place.includes("/cli/module.")) return "";
   return `\n  at ${place.startsWith(`${path}:`) ? relative("", path) + place.slice(path.length) : place}`;
 }
