@@ -103,6 +103,30 @@ describe.each(stores)("a saga whose processes come and go, on $name", (kind) => 
     expect((await shop.sagas.show(other, "o-1"))?.steps[0]).toMatchObject({ result: 2, attempts: 2 });
   });
 
+  it("gives up a step that was begun as often as it may be, each time with its process gone", async () => {
+    const store = world().store();
+    const deadly = (store: Store): Saga<typeof book, undefined> =>
+      saga("checkout", { input: order, store, retry: { attempts: 3 } })
+        .step("deadly", {
+          do: () => new Promise<void>(() => world().done.push("begun")),
+          undo: ({ completed }) => void world().done.push(`undone ${completed}`),
+        })
+        .finish();
+    const one = deadly(store);
+    const shop = await world().start({ sagas: [one] });
+    await shop.begin(one, book, { id: "o-1" });
+    await vi.waitFor(() => expect(world().done).toEqual(["begun"]));
+    await shop.stop({ drainMs: 10 });
+    const other = deadly(world().store());
+    // As three processes would have left it.
+    await other.plan.store.query("update warren_saga_steps set state = 'running', attempts = 3");
+    const again = await world().start({ sagas: [other] });
+    expect(await faultOf(again.run(other, book, { id: "o-1" }))).toMatchObject({
+      message: expect.stringContaining('"deadly" was begun 3 times'),
+    });
+    expect(world().done).toEqual(["begun", "undone false"]);
+  });
+
   it("is left with its process for as long as that renews the lease", async () => {
     const held = gate();
     const steps = (store: Store, who: string): Saga<typeof book, string> =>

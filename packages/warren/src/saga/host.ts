@@ -61,7 +61,7 @@ export function sagaHost(options: SagaHostOptions): SagaHost {
   const rows = ledger({ store, clock, instance, leaseMs });
   let isStopping = false;
   let sweeping: Timer | undefined;
-  const waiters = waiting(store, clock, plans);
+  const waiters = waiting(store, clock, log, plans);
   const common = { ledger: rows, clock, random, log, running };
   const steppings = new Map(
     plans.map((plan) => {

@@ -70,8 +70,8 @@ export function ledger({ store, clock, instance, leaseMs }: LedgerOptions): Ledg
     if ((await statement).changes === 0) throw new LeaseLost(run);
   }
 
-  const hold: Ledger["hold"] = (sql, run) =>
-    held(
+  const hold: Ledger["hold"] = async (sql, run) => {
+    await held(
       run,
       sql.query(
         `update warren_sagas set due_at = $1, waiting = null,
@@ -81,6 +81,8 @@ export function ledger({ store, clock, instance, leaseMs }: LedgerOptions): Ledg
         [leasedUntil(), clock.now(), run.plan.name, run.id, instance],
       ),
     );
+    if (run.state === "waiting") run.state = "running";
+  };
 
   const change: Ledger["change"] = async (sql, run, { state, dueAt, keep, waiting = null }) => {
     await held(

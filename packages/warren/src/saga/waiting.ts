@@ -1,4 +1,5 @@
 import { Fault } from "../fault.ts";
+import type { Logger } from "../log.ts";
 import type { Store } from "../store.ts";
 import type { Clock, Timer } from "../time.ts";
 import type { SagaPlan } from "./plan.ts";
@@ -31,11 +32,13 @@ interface Waiter {
   readonly until: number;
   readonly resolve: (value: unknown) => void;
   readonly reject: (error: unknown) => void;
+  /** Called when it waits no longer. */
+  readonly over: () => void;
 }
 
 const pollMs = 250;
 
-export function waiting(store: Store, clock: Clock, plans: readonly SagaPlan[]): Waiting {
+export function waiting(store: Store, clock: Clock, log: Logger, plans: readonly SagaPlan[]): Waiting {
   const waiters = new Set<Waiter>();
   let timer: Timer | undefined;
   let isLooking = false;
@@ -57,8 +60,8 @@ export function waiting(store: Store, clock: Clock, plans: readonly SagaPlan[]):
       const asking = [...waiters];
       try {
         for (let from = 0; from < asking.length; from += 100) await ask(asking.slice(from, from + 100));
-      } catch (error) {
-        for (const waiter of asking) settle(waiter, () => waiter.reject(error));
+      } catch (err) {
+        log.warn({ err }, "it cannot be looked what became of runs that are waited for; trying again");
       }
     } while (isAskedAgain);
     isLooking = false;
@@ -93,15 +96,18 @@ export function waiting(store: Store, clock: Clock, plans: readonly SagaPlan[]):
   }
 
   function settle(waiter: Waiter, how: () => void): void {
-    if (waiters.delete(waiter)) how();
+    if (!waiters.delete(waiter)) return;
+    waiter.over();
+    how();
   }
 
   return {
     outcome(plan, id, { timeoutMs, signal }) {
       return new Promise((resolve, reject) => {
         const until = clock.now() + (timeoutMs ?? Number.POSITIVE_INFINITY);
-        const waiter: Waiter = { plan, id, until, resolve, reject };
         const cancel = (): void => settle(waiter, () => reject(cancelled(waiter, signal)));
+        const over = (): void => signal?.removeEventListener("abort", cancel);
+        const waiter: Waiter = { plan, id, until, resolve, reject, over };
         waiters.add(waiter);
         if (signal?.aborted) return cancel();
         signal?.addEventListener("abort", cancel, { once: true });
