@@ -11,7 +11,7 @@ export async function installRabbitMq(log: (line: string) => void, clock: Clock)
   const isThere = (): boolean => findProgram("rabbitmq-server") !== undefined;
   if (isThere()) return;
   log("RabbitMQ is not installed: installing Debian's rabbitmq-server (apt-get, about a minute) ...");
-  if (!(await installPackage("rabbitmq-server", isThere, clock))) return;
+  if (!(await installPackage({ name: "rabbitmq-server", isThere }, clock))) return;
   if (findProgram("systemctl") !== undefined) {
     const { code, output } = await run("systemctl", ["disable", "rabbitmq-server.service"]);
     if (code !== 0) log(`The package's own service could not be disabled: ${lastLines(output, 2)}`);

@@ -1,7 +1,6 @@
 import { createHash, randomBytes } from "node:crypto";
 import { chownSync, existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { removeIfEmpty } from "../machine/folders.ts";
 import { lastLines, run } from "../machine/run.ts";
 
 /** Where one database is, and whose it is. */
@@ -25,7 +24,7 @@ const ofRoot = "/var/lib/warren";
 
 /** The home that was made for this folder, if any. */
 export function findHome(dataDir: string): string | undefined {
-  return [inside(dataDir), outside(dataDir)].find((folder) => existsSync(folder));
+  return homesOf(dataDir).find((folder) => existsSync(folder));
 }
 
 /** The home of this folder's database; made where there is none. */
@@ -50,9 +49,8 @@ export function passwordIn(folder: string): string {
 }
 
 export function discardHome(dataDir: string): void {
-  for (const folder of [inside(dataDir), outside(dataDir)])
+  for (const folder of homesOf(dataDir))
     rmSync(folder, { recursive: true, force: true, maxRetries: 20, retryDelay: 50 });
-  removeIfEmpty(ofRoot);
 }
 
 async function makeHome(dataDir: string, owner: Owner | undefined): Promise<string> {
@@ -62,6 +60,10 @@ async function makeHome(dataDir: string, owner: Owner | undefined): Promise<stri
   mkdirSync(folder, { mode: 0o700 });
   give(folder, owner);
   return folder;
+}
+
+function homesOf(dataDir: string): string[] {
+  return process.getuid?.() === 0 ? [inside(dataDir), outside(dataDir)] : [inside(dataDir)];
 }
 
 function inside(dataDir: string): string {

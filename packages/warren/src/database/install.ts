@@ -1,12 +1,12 @@
-import { mkdirSync, rmSync, writeFileSync } from "node:fs";
-import { dirname } from "node:path";
 import { installPackage } from "../machine/apt.ts";
-import { removeIfEmpty } from "../machine/folders.ts";
 import type { Clock } from "../time.ts";
 import { findInstalled } from "./installed.ts";
 
 /** Read by Debian's package beside its own settings, which are the user's. */
-const noClusterPath = "/etc/postgresql-common/createcluster.d/warren.conf";
+const noCluster = {
+  path: "/etc/postgresql-common/createcluster.d/warren.conf",
+  text: "create_main_cluster = false\n",
+};
 
 /**
  * Installs Debian's PostgreSQL. The package would make a database of its own that starts at every boot on port 5432; it
@@ -14,19 +14,7 @@ const noClusterPath = "/etc/postgresql-common/createcluster.d/warren.conf";
  */
 export async function installPostgres(log: (line: string) => void, clock: Clock): Promise<void> {
   log("PostgreSQL is not installed: installing Debian's (apt-get, about a minute) ...");
-  mkdirSync(dirname(noClusterPath), { recursive: true });
-  const restore = (): void => {
-    rmSync(noClusterPath, { force: true });
-    removeIfEmpty(dirname(noClusterPath));
-  };
-  process.once("exit", restore);
-  try {
-    writeFileSync(noClusterPath, "create_main_cluster = false\n");
-    const isThere = async (): Promise<boolean> => (await findInstalled()) !== undefined;
-    if (await installPackage("postgresql", isThere, clock))
-      log("Installed. The package's own database on port 5432 was not made.");
-  } finally {
-    process.off("exit", restore);
-    restore();
-  }
+  const isThere = async (): Promise<boolean> => (await findInstalled()) !== undefined;
+  if (await installPackage({ name: "postgresql", isThere, settings: noCluster }, clock))
+    log("Installed. The package's own database on port 5432 was not made.");
 }

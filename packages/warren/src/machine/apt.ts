@@ -1,5 +1,7 @@
-import { chmodSync, existsSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { dirname } from "node:path";
 import type { Clock } from "../time.ts";
+import { removeIfEmpty } from "./folders.ts";
 import { withLock } from "./lock.ts";
 import { findProgram } from "./programs.ts";
 import { lastLines, run } from "./run.ts";
@@ -15,15 +17,20 @@ export function canInstall(): boolean {
   );
 }
 
+export interface Installation {
+  /** The package. */
+  readonly name: string;
+  /** Asked once it is this process's turn: another one may have installed it meanwhile. */
+  isThere(): boolean | Promise<boolean>;
+  /** A file that is there while it is installed, and not afterwards. */
+  readonly settings?: { readonly path: string; readonly text: string };
+}
+
 /**
- * Installs a package of Debian with what it needs. Its services are not started by that. `isThere` is asked once it is
- * this process's turn: another one may have installed it meanwhile. @returns whether it was installed now
+ * Installs a package of Debian with what it needs. Its services are not started by that.
+ * @returns whether it was installed now
  */
-export function installPackage(
-  name: string,
-  isThere: () => boolean | Promise<boolean>,
-  clock: Clock,
-): Promise<boolean> {
+export function installPackage({ name, isThere, settings }: Installation, clock: Clock): Promise<boolean> {
   // Two at once would restore each other's policy.
   return withLock(
     "/run/warren",
@@ -31,9 +38,8 @@ export function installPackage(
     async () => {
       if (await isThere()) return false;
       await runApt(["update"]);
-      await withoutServiceStarts(() =>
-        runApt(["install", "-y", "--no-install-recommends", "-o", "DPkg::Lock::Timeout=300", name]),
-      );
+      const options = ["-y", "--no-install-recommends", "-o", "DPkg::Lock::Timeout=300"];
+      await withoutServiceStarts(() => withFile(settings, () => runApt(["install", ...options, name])));
       return true;
     },
     600_000,
@@ -56,6 +62,21 @@ async function withoutServiceStarts(work: () => Promise<void>): Promise<void> {
   } finally {
     process.off("exit", restore);
     restore();
+  }
+}
+
+async function withFile(file: Installation["settings"], work: () => Promise<void>): Promise<void> {
+  if (file === undefined) return work();
+  const remove = (): void => rmSync(file.path, { force: true });
+  process.once("exit", remove);
+  try {
+    mkdirSync(dirname(file.path), { recursive: true });
+    writeFileSync(file.path, file.text);
+    await work();
+  } finally {
+    process.off("exit", remove);
+    remove();
+    removeIfEmpty(dirname(file.path));
   }
 }
 
