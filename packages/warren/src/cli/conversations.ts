@@ -26,11 +26,13 @@ export function conversationsCommand(): Command {
   all
     .command("list")
     .description("list conversations, the one that changed last first")
-    .addOption(
-      new Option("--state <state>", "only those that are so").choices([...conversationStates]),
-    )
+    .addOption(new Option("--state <state>", "only those that are so").choices([...conversationStates]))
     .option("--service <name>", "in which this service has a part")
-    .option("--since <time>", "that changed no longer ago than that: 90s, 30m, 2h, 7d, 4w (default: 7d)", parseTime)
+    .option(
+      "--since <time>",
+      "that changed no longer ago than that: 90s, 30m, 2h, 7d, 4w (default: 7d)",
+      parseTime,
+    )
     .option("--limit <number>", "how many to print", parseCount, 50)
     .option("--json", "one JSON value per line")
     .action(list);
