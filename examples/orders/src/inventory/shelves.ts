@@ -100,8 +100,13 @@ export async function handOver(db: Db, orderId: string): Promise<void> {
     .execute();
 }
 
-/** Puts back what was put aside for an order. Nothing happens where nothing was. */
+/** Puts back what was put aside for an order. Where nothing was, nothing will be: who asks for it may still be on the way. */
 export async function release(db: Db, orderId: string): Promise<void> {
+  await db
+    .insertInto("lines")
+    .values({ order_id: orderId, sku: "", quantity: 0, state: "released" })
+    .onConflict((conflict) => conflict.doNothing())
+    .execute();
   if ((await close(db, orderId, "released", ["short"])) !== undefined) return;
   const line = await close(db, orderId, "released", ["reserved"]);
   if (line === undefined) return;

@@ -15,7 +15,9 @@ export type Fulfilment = Saga<z.input<typeof input>, undefined>;
 
 /**
  * An order's way, from top to bottom, in one place: what choreography has in the `on` of four services. Its id is the order's.
- * Nobody can take a parcel back from the carrier, so what comes after `ship` has to succeed, and is tried for hours.
+ *
+ * A step that failed may have happened all the same, when it was the answer that was lost. So each has an undo that bears
+ * both, and what comes after there is no way back has to succeed, and is tried for hours.
  */
 export function fulfilment(store: Store<Kysely<OrdersTables>>): Fulfilment {
   return saga("fulfilment", { input, uses: { inventory, stock, shipping }, store, retry: soon })
@@ -39,6 +41,10 @@ export function fulfilment(store: Store<Kysely<OrdersTables>>): Fulfilment {
       async do({ input, done, call }) {
         return done.reserve.missing === 0 ? undefined : call.stock.replenish(input);
       },
+      async undo({ input: { orderId }, done, call, completed }) {
+        // What is known to have come is on the shelf, and stays there for the next who wants it.
+        if (done.reserve.missing > 0 && !completed) await call.stock.takeBack({ orderId });
+      },
     })
     .step("receive", {
       retry: patiently,
@@ -48,7 +54,10 @@ export function fulfilment(store: Store<Kysely<OrdersTables>>): Fulfilment {
         await advance(db, input.orderId, "reserved");
       },
     })
-    .step("ship", { do: ({ input, call }) => call.shipping.ship(input) })
+    .step("ship", {
+      do: ({ input, call }) => call.shipping.ship(input),
+      undo: ({ input: { orderId }, call }) => call.shipping.callOff({ orderId }),
+    })
     .step("handOver", {
       retry: patiently,
       async do({ input: { orderId }, call, db }) {

@@ -20,6 +20,8 @@ export const shipping = contract("shipping", {
         REFUSED: { status: 409, message: "The carrier refuses", data: z.object({ reason: z.string() }) },
       },
     }),
+    /** The undo of it, as long as nothing was handed over. */
+    callOff: rpc({ input: z.object({ orderId }) }),
   },
   events: {
     /** The seed's "order shipped!", which it never came to. */

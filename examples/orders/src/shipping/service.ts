@@ -5,7 +5,7 @@ import { inventory } from "../inventory/contract.ts";
 import type { Partner } from "../partner.ts";
 import { soon } from "../retry.ts";
 import { shipping } from "./contract.ts";
-import { book, type ShippingTables, shippedOf } from "./shipments.ts";
+import { book, callOff, type ShippingTables, shippedOf } from "./shipments.ts";
 
 export interface ShippingOptions {
   readonly as: As;
@@ -24,9 +24,10 @@ export function shippingService({ as, store, carrier }: ShippingOptions): Servic
       async ship(line, { db, fail }) {
         const answer = await carrier.ask(line);
         if ("refused" in answer) throw fail.REFUSED({ reason: answer.refused });
-        await book(db, line, answer.done);
+        if (!(await book(db, line, answer.done))) throw fail.REFUSED({ reason: "it was called off" });
         return { tracking: answer.done };
       },
+      callOff: ({ orderId }, { db }) => callOff(db, orderId),
     },
     on:
       as === "saga"

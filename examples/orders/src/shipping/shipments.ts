@@ -2,6 +2,7 @@ import { type Kysely, sql } from "kysely";
 import type { Line } from "../line.ts";
 
 export interface ShippingTables {
+  /** One of nothing was called off. */
   shipments: { order_id: string; sku: string; quantity: number; tracking: string };
 }
 
@@ -29,7 +30,30 @@ export async function shippedOf(db: Db, sku: string): Promise<number> {
 /** PostgreSQL makes a `numeric` of a sum, which drivers hand over as text. */
 const sumOf = sql<number>`cast(coalesce(sum(quantity), 0) as bigint)`.as("shipped");
 
-/** Notes a shipment. @throws Error where the order was shipped before */
-export async function book(db: Db, { orderId, sku, quantity }: Line, tracking: string): Promise<void> {
-  await db.insertInto("shipments").values({ order_id: orderId, sku, quantity, tracking }).execute();
+/** Notes a shipment. @returns false where it was called off before */
+export async function book(
+  db: Db,
+  { orderId, sku, quantity }: Line,
+  tracking: string,
+): Promise<boolean> {
+  await db
+    .insertInto("shipments")
+    .values({ order_id: orderId, sku, quantity, tracking })
+    .onConflict((conflict) => conflict.doNothing())
+    .execute();
+  const { quantity: booked } = await db
+    .selectFrom("shipments")
+    .select("quantity")
+    .where("order_id", "=", orderId)
+    .executeTakeFirstOrThrow();
+  return booked > 0;
+}
+
+/** Takes a shipment back that was not handed over. Where there is none, there will be none. */
+export async function callOff(db: Db, orderId: string): Promise<void> {
+  await db
+    .insertInto("shipments")
+    .values({ order_id: orderId, sku: "", quantity: 0, tracking: "" })
+    .onConflict((conflict) => conflict.column("order_id").doUpdateSet({ quantity: 0 }))
+    .execute();
 }

@@ -20,6 +20,8 @@ export const stock = contract("stock", {
         REFUSED: { status: 409, message: "Nothing can be sent", data: z.object({ reason: z.string() }) },
       },
     }),
+    /** The undo of it, where it is not known what became of it. */
+    takeBack: rpc({ input: z.object({ orderId }) }),
   },
   events: {
     /** What that order needs, and how many are on their way to the shelf: mostly more. */

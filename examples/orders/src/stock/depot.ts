@@ -4,6 +4,7 @@ import type { Line } from "../line.ts";
 
 export interface StockTables {
   depot: { sku: string; quantity: number };
+  /** Nothing is sent for an order that has one, be it of nothing. */
   deliveries: { order_id: string; sku: string; quantity: number };
 }
 
@@ -39,8 +40,17 @@ export async function leftOf(db: Db, sku: string): Promise<number> {
   return row?.quantity ?? 0;
 }
 
-/** Takes what an order needs out of the depot, in whole lots where it can. @returns how many; 0 where there are too few */
+/**
+ * Takes what an order needs out of the depot, in whole lots where it can. @returns how many; 0 where there are too few, or it
+ * was taken back before
+ */
 export async function send(db: Db, { orderId, sku, quantity }: Line): Promise<number> {
+  const known = await db
+    .selectFrom("deliveries")
+    .select("quantity")
+    .where("order_id", "=", orderId)
+    .executeTakeFirst();
+  if (known !== undefined) return known.quantity;
   const lots = Math.ceil(quantity / lotSize) * lotSize;
   for (const wanted of [lots, quantity]) {
     const taken = await db
@@ -54,4 +64,20 @@ export async function send(db: Db, { orderId, sku, quantity }: Line): Promise<nu
     return wanted;
   }
   return 0;
+}
+
+/** Puts back what was taken for an order and has not arrived. Where nothing was, nothing will be. */
+export async function takeBack(db: Db, orderId: string): Promise<void> {
+  const sent = await db
+    .deleteFrom("deliveries")
+    .where("order_id", "=", orderId)
+    .returning(["sku", "quantity"])
+    .executeTakeFirst();
+  if (sent !== undefined)
+    await db
+      .updateTable("depot")
+      .set({ quantity: sql`quantity + ${sent.quantity}` })
+      .where("sku", "=", sent.sku)
+      .execute();
+  await db.insertInto("deliveries").values({ order_id: orderId, sku: "", quantity: 0 }).execute();
 }

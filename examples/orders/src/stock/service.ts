@@ -5,8 +5,9 @@ import { inventory } from "../inventory/contract.ts";
 import type { Line } from "../line.ts";
 import type { Partner } from "../partner.ts";
 import { soon } from "../retry.ts";
+import { shipping } from "../shipping/contract.ts";
 import { stock } from "./contract.ts";
-import { leftOf, type StockTables, send } from "./depot.ts";
+import { leftOf, type StockTables, send, takeBack } from "./depot.ts";
 
 export interface StockOptions {
   readonly as: As;
@@ -28,7 +29,7 @@ export function stockService({ as, store, haulier }: StockOptions): Service<type
   }
 
   return service(stock, {
-    uses: { inventory },
+    uses: { inventory, shipping },
     store,
     retry: soon,
     methods: {
@@ -38,6 +39,7 @@ export function stockService({ as, store, haulier }: StockOptions): Service<type
         if ("refused" in outcome) throw fail.REFUSED({ reason: outcome.refused });
         return outcome;
       },
+      takeBack: ({ orderId }, { db }) => takeBack(db, orderId),
     },
     on:
       as === "saga"
@@ -51,6 +53,8 @@ export function stockService({ as, store, haulier }: StockOptions): Service<type
                 else await emit.failed({ orderId: line.orderId, reason: outcome.refused });
               },
               gaveUp: ({ orderId }, { emit, error }) => emit.failed({ orderId, reason: error.message }),
+              // What came for an order that is not shipped stays on the shelf, for the next who wants it.
+              undo: { "shipping.failed": () => undefined },
             },
           },
   });

@@ -1,8 +1,8 @@
 import { join } from "node:path";
 import type { Kysely } from "kysely";
 import { inTransaction, type Store } from "warren";
+import { kyselyOn } from "warren/kysely";
 import { sqlite } from "warren/sqlite";
-import { kysely } from "./kysely.ts";
 
 /** Where the services keep what they know. */
 export interface Place {
@@ -39,7 +39,7 @@ export async function openTables<T>(place: Place, tables: Tables<T>): Promise<St
     const lock = store.dialect.lock(`tables of ${name}`);
     if (lock !== undefined) await sql.query(lock);
     for (const statement of schema) await sql.query(statement);
-    await fill?.(kysely<T>(sql));
+    await fill?.(kyselyOn<T>(sql));
   });
   return store;
 }
@@ -49,9 +49,9 @@ async function storeOf<T>(
   { name, prefers = "sqlite" }: Tables<T>,
 ): Promise<Store<Kysely<T>>> {
   if (databaseUrl === undefined || prefers === "sqlite")
-    return sqlite({ file: join(dataDir, `${name}.db`), client: kysely<T> });
+    return sqlite({ file: join(dataDir, `${name}.db`), client: kyselyOn<T> });
   // Loaded here, so that who has no PostgreSQL needs no driver for it.
   const { postgres } = await import("warren/postgres");
   const schema = schemaSuffix === undefined ? name : `${name}_${schemaSuffix}`;
-  return postgres({ url: databaseUrl, schema, client: kysely<T> });
+  return postgres({ url: databaseUrl, schema, client: kyselyOn<T> });
 }

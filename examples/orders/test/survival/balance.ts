@@ -51,7 +51,8 @@ function totals({ shelves, depot, shipments }: Books): string[] {
 
 /** Each order that was answered is there and has one end, of which all services know the same. */
 function ends({ orders, lines, shipments, letters }: Books, ids: readonly string[]): string[] {
-  const [parcels, told] = [idsOf(shipments), idsOf(letters)];
+  const parcels = idsOf(shipments.filter((row) => Number(row.quantity) > 0));
+  const told = idsOf(letters);
   const states = new Map(lines.map((row) => [row.order_id as string, row.state as string]));
   const known = new Set(orders.map((row) => row.id as string));
   const lost = ids.filter((id) => !known.has(id));
