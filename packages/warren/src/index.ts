@@ -35,7 +35,7 @@ export type { Later, Send } from "./outbox/sending.ts";
 export type { Joined, Sends, StoreTransaction } from "./outbox/sends.ts";
 export type { InLane, SendOptions } from "./outbox/writer.ts";
 export type { Principal } from "./principal.ts";
-export type { RunState } from "./reaction/state.ts";
+export type { JournalState } from "./reaction/state.ts";
 export type { Serialised, Undo, Undoing } from "./reaction/undo-types.ts";
 export { type BulkheadOptions, bulkhead } from "./resilience/bulkhead.ts";
 export {

@@ -1,5 +1,5 @@
 import type { Store } from "../store.ts";
-import type { RunState } from "./state.ts";
+import type { JournalState } from "./state.ts";
 
 /** What one reaction did, or did not do, in a conversation. */
 export interface JournalRow {
@@ -8,7 +8,7 @@ export interface JournalRow {
   readonly reaction: string;
   readonly key: string;
   /** `overtaken`: undone before any run of it came. */
-  readonly state: RunState | "overtaken";
+  readonly state: JournalState | "overtaken";
   readonly messageId: string;
   /** How often it was begun. */
   readonly tries: number;

@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import type { Inbox, Mark } from "../inbox/inbox.ts";
 import { inTransaction, type Sql, type Store } from "../store.ts";
 import type { Clock } from "../time.ts";
-import { type RunState, undoable } from "./state.ts";
+import { type JournalState, undoable } from "./state.ts";
 
 /** What a reaction did under one key, on whatever messages. */
 export interface Chapter {
@@ -22,7 +22,7 @@ export interface Run extends Chapter {
 
 export interface Entered {
   /** `begun` or `giving-up` where that is what was asked for and may be done now. */
-  readonly state: RunState;
+  readonly state: JournalState;
   readonly seq: number;
   /** Which try this is. A later one of the same run makes what this one says of its failure void. */
   readonly tries: number;
@@ -34,7 +34,7 @@ export interface Undoable {
   readonly seq: number;
   readonly event: string;
   readonly result: string | null;
-  readonly state: RunState;
+  readonly state: JournalState;
 }
 
 /** Which message undoes. */
@@ -83,7 +83,7 @@ interface JournalRow extends Undoable {
 export const graceMs = 5_000;
 
 const inChapter = "service = $1 and reaction = $2 and key = $3";
-const states = (list: readonly RunState[]): string => list.map((state) => `'${state}'`).join(", ");
+const states = (list: readonly JournalState[]): string => list.map((state) => `'${state}'`).join(", ");
 
 export function journal(store: Store, inbox: Inbox, clock: Clock): Journal {
   /** Begins and undos of one chapter take turns. */
@@ -107,7 +107,7 @@ export function journal(store: Store, inbox: Inbox, clock: Clock): Journal {
   function enter(
     run: Run,
     state: "begun" | "giving-up",
-    from: readonly RunState[],
+    from: readonly JournalState[],
     busyUntil: number,
     error: string | null,
   ): Promise<Entered> {
@@ -147,7 +147,12 @@ export function journal(store: Store, inbox: Inbox, clock: Clock): Journal {
     (row.state === "begun" || (row.state === "undoing" && row.undo_message_id !== by.messageId));
 
   /** Changes one row, which has to be in one of some states. */
-  async function move(sql: Sql, seq: number, to: RunState, from: readonly RunState[]): Promise<boolean> {
+  async function move(
+    sql: Sql,
+    seq: number,
+    to: JournalState,
+    from: readonly JournalState[],
+  ): Promise<boolean> {
     const { changes } = await sql.query(
       `update warren_journal set state = $1, changed_at = $2 where seq = $3 and state in (${states(from)})`,
       [to, clock.now(), seq],

@@ -7,7 +7,7 @@
  * - `giving-up`, `given-up`: before and after its `gaveUp`; it does not run any more
  * - `undoing`, `undo-failed`, `undone`: before, between and after the tries of its undo
  */
-export type RunState =
+export type JournalState =
   | "begun"
   | "failed"
   | "done"
@@ -19,7 +19,7 @@ export type RunState =
   | "undone";
 
 /** Of those there is something to undo, or may be. */
-export const undoable: readonly RunState[] = [
+export const undoable: readonly JournalState[] = [
   "begun",
   "failed",
   "done",

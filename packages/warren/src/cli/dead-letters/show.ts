@@ -68,6 +68,8 @@ function described(letter: DeadLetter): string {
 /** The reasons that a letter can have, explained. */
 export const meanings: Readonly<Record<string, string>> = {
   failed: "failed: the last try failed, or another would be of no use",
+  "given-up": "given-up: failed, and its gaveUp has told others; a replay does not run it",
+  "undo-failed": "undo-failed: what it should have undone is not undone",
   invalid: "invalid: not what the contract says",
   undecodable: "undecodable: its bytes are no JSON",
   unknown: "unknown: of a type that the service does not know",
