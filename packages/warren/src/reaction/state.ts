@@ -28,3 +28,5 @@ export const undoable: readonly JournalState[] = [
   "undoing",
   "undo-failed",
 ];
+
+export type { JournalState as RunState };
