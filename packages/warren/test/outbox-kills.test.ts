@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import { join } from "node:path";
 import { describe, expect, inject, it } from "vitest";
 import { folder, killedAtEveryBoundary } from "./kill-world.ts";
-import { type FreshDatabase, stores } from "./stores.ts";
+import { type FreshDatabase, freshSqlite, stores } from "./stores.ts";
 
 async function effectsIn(database: FreshDatabase): Promise<string[]> {
   const { rows } = await database
@@ -25,7 +25,7 @@ const effects = {
 
 describe.each(stores)("on $name", ({ name, fresh }) => {
   it("loses no event and has each effect once, at whatever boundary the process is killed", {
-    timeout: 600_000,
+    timeout: 900_000,
   }, async () => {
     const databases = new Map<string, FreshDatabase>();
     const boundaries = await killedAtEveryBoundary({
@@ -36,12 +36,7 @@ describe.each(stores)("on $name", ({ name, fresh }) => {
         return { place, env: brokers[name]() };
       },
       async check({ location }) {
-        expect(await effectsIn(databases.get(location)!)).toEqual([
-          "books 1",
-          "books 2",
-          "stock 1",
-          "stock 2",
-        ]);
+        expect(await effectsIn(databases.get(location)!)).toEqual(effects[name]);
       },
     });
     // It is killed where it matters.
@@ -50,4 +45,22 @@ describe.each(stores)("on $name", ({ name, fresh }) => {
       for (const side of ["before", "after"])
         expect(boundaries.some((each) => each.startsWith(`${side} ${part}`))).toBe(true);
   });
+});
+
+it("makes a call that was to be made later once, at whatever boundary the process is killed", {
+  timeout: 900_000,
+}, async () => {
+  const databases = new Map<string, FreshDatabase>();
+  const boundaries = await killedAtEveryBoundary({
+    program: "kept-calling.ts",
+    async fresh() {
+      const place = await freshSqlite();
+      databases.set(place.location, place);
+      return { place, env: brokers.sqlite() };
+    },
+    async check({ location }) {
+      expect(await effectsIn(databases.get(location)!)).toEqual(["shop 1", "stock 1"]);
+    },
+  });
+  expect(boundaries.some((each) => each.startsWith("after delete from warren_outbox"))).toBe(true);
 });
