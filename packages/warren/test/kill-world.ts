@@ -109,15 +109,22 @@ export interface Fresh {
   readonly env?: Readonly<Record<string, string>>;
 }
 
+/** `npm run kills`: at every boundary, which takes some minutes. Else at each eighth, beginning at any of the first eight. */
+const isEvery = process.env.KILLS === "every";
+const stride = isEvery ? 1 : 8;
+
 /**
  * Kills the program at its first boundary, and in a fresh world at its second, and so on until a run reaches its end
  * unharmed. After each kill the program runs once more without one, and `check` says whether all is well.
- * @returns the boundaries at which it was killed
+ * @param parts of names of boundaries, each of which is to be among those at which it was killed, where that is at all
  */
-export async function killedAtEveryBoundary(options: EveryBoundary): Promise<readonly string[]> {
+export async function killedAtEveryBoundary(
+  options: EveryBoundary,
+  parts: readonly string[] = [],
+): Promise<void> {
   const { program, fresh, check, parallel = 2 } = options;
   const boundaries: string[] = [];
-  let next = 1;
+  let next = 1 + Math.floor(Math.random() * stride);
   let isThrough = false;
 
   async function one(at: number): Promise<void> {
@@ -139,8 +146,18 @@ export async function killedAtEveryBoundary(options: EveryBoundary): Promise<rea
   }
 
   const worker = async (): Promise<void> => {
-    while (!isThrough) await one(next++);
+    while (!isThrough) {
+      const at = next;
+      next += stride;
+      await one(at);
+    }
   };
   await Promise.all(Array.from({ length: parallel }, worker));
-  return boundaries;
+  // It was killed where it matters.
+  const missing = parts.filter((part) => !boundaries.some((each) => each.includes(part)));
+  if (isEvery && missing.length > 0)
+    throw new Error(
+      `${program} was never killed at: ${missing.join(", ")}; it was at ${boundaries.join("; ")}`,
+    );
+  if (boundaries.length === 0) throw new Error(`${program} was never killed.`);
 }

@@ -26,37 +26,38 @@ it.each(cases)(
   "a saga on $name does each thing once, $way, at whatever statement its process is killed",
   { timeout: 600_000 },
   async ({ fresh, ships }) => {
-    const boundaries = await killedAtEveryBoundary({
-      program: "saga-orders.ts",
-      async fresh() {
-        const { kind, location } = await fresh();
-        const env = { KILL_BROKER: join(folder(), "broker"), SHIPS: String(ships) };
-        return { place: { kind, location }, env };
+    await killedAtEveryBoundary(
+      {
+        program: "saga-orders.ts",
+        async fresh() {
+          const { kind, location } = await fresh();
+          const env = { KILL_BROKER: join(folder(), "broker"), SHIPS: String(ships) };
+          return { place: { kind, location }, env };
+        },
+        async check(place, _, said) {
+          // Killed after all was done, it says so again.
+          expect(new Set(said)).toEqual(new Set([ships ? "done order" : "failed NO_TRUCK"]));
+          const {
+            "notes order": notes = "0 by 2",
+            "shelf order": shelf = "0 by 2",
+            ...rest
+          } = await movesIn(place);
+          // On the way back there is nothing to undo of what had not ended.
+          expect([notes, shelf]).toEqual(ships ? ["1 by 1", "-1 by 1"] : ["0 by 2", "0 by 2"]);
+          expect(rest).toEqual(
+            ships ? { "bank order": "10 by 1", "shipped order": "1 by 1" } : { "bank order": "0 by 2" },
+          );
+        },
       },
-      async check(place, _, said) {
-        // Killed after all was done, it says so again.
-        expect(new Set(said)).toEqual(new Set([ships ? "done order" : "failed NO_TRUCK"]));
-        const {
-          "notes order": notes = "0 by 2",
-          "shelf order": shelf = "0 by 2",
-          ...rest
-        } = await movesIn(place);
-        // On the way back there is nothing to undo of what had not ended.
-        expect([notes, shelf]).toEqual(ships ? ["1 by 1", "-1 by 1"] : ["0 by 2", "0 by 2"]);
-        expect(rest).toEqual(
-          ships ? { "bank order": "10 by 1", "shipped order": "1 by 1" } : { "bank order": "0 by 2" },
-        );
-      },
-    });
-    for (const part of [
-      "begin",
-      "commit",
-      "insert into warren_sagas",
-      "insert into warren_saga_steps",
-      "insert into warren_saga_signals",
-      "update warren_sagas set state",
-      "insert into moves",
-    ])
-      expect(boundaries.some((each) => each.startsWith(`before ${part}`))).toBe(true);
+      [
+        "before begin",
+        "before commit",
+        "before insert into warren_sagas",
+        "before insert into warren_saga_steps",
+        "before insert into warren_saga_signals",
+        "before update warren_sagas set state",
+        "before insert into moves",
+      ],
+    );
   },
 );

@@ -25,25 +25,25 @@ describe.each(stores)("schedules on $name", ({ fresh }) => {
   it("do a time once, with what it emits, at whatever boundary the process is killed", {
     timeout: 600_000,
   }, async () => {
-    const boundaries = await killedAtEveryBoundary({
-      program: "scheduled.ts",
-      fresh: async () => ({ place: await fresh(), env: { KILL_BROKER: join(folder(), "broker") } }),
-      async check(place) {
-        expect(await totalsOf(place)).toEqual({
-          runs: [{ at, missed: 0 }],
-          heard: [{ at }],
-          outbox: [],
-          schedule: [{ state: "done", passed_at: at }],
-        });
+    await killedAtEveryBoundary(
+      {
+        program: "scheduled.ts",
+        fresh: async () => ({ place: await fresh(), env: { KILL_BROKER: join(folder(), "broker") } }),
+        async check(place) {
+          expect(await totalsOf(place)).toEqual({
+            runs: [{ at, missed: 0 }],
+            heard: [{ at }],
+            outbox: [],
+            schedule: [{ state: "done", passed_at: at }],
+          });
+        },
       },
-    });
-    for (const part of [
-      "update warren_schedules set state",
-      "insert into runs",
-      "insert into warren_outbox",
-      "commit",
-    ])
-      for (const side of ["before", "after"])
-        expect(boundaries.some((each) => each.startsWith(`${side} ${part}`))).toBe(true);
+      [
+        "update warren_schedules set state",
+        "insert into runs",
+        "insert into warren_outbox",
+        "commit",
+      ].flatMap((part) => [`before ${part}`, `after ${part}`]),
+    );
   });
 });
