@@ -2,6 +2,7 @@ import { backlogCase } from "./backlog/case.ts";
 import { embeddedCase } from "./embedded/case.ts";
 import { eventsCase } from "./events/case.ts";
 import type { BenchOptions } from "./options.ts";
+import { ordersCase } from "./orders/case.ts";
 import { outboxCase } from "./outbox/case.ts";
 import { retryCase } from "./retry/case.ts";
 import { rpcCase } from "./rpc/case.ts";
@@ -20,6 +21,8 @@ Cases
              By default 3 rounds, as long as they take.
   outbox     What one service commits, another has done once: outbox, RabbitMQ and inbox, on SQLite and PostgreSQL. Also
              what a relay costs that has nothing to do.
+  orders     The orders example at 100 orders/s: from ordered to shipped, through four services in one process on SQLite.
+             By default one round of 60 s.
 
 Options
   --seconds  how long each measurement lasts, after a warm-up   (default 5)
@@ -37,6 +40,7 @@ const cases: Readonly<Record<string, Case>> = {
   rpc: { run: rpcCase },
   embedded: { run: embeddedCase },
   events: { run: eventsCase },
+  orders: { run: ordersCase, seconds: 60, rounds: 1 },
   retry: { run: retryCase, seconds: 60, rounds: 3 },
   outbox: { run: outboxCase, rounds: 3 },
   backlog: { run: backlogCase, rounds: 3 },

@@ -31,11 +31,7 @@ export async function shippedOf(db: Db, sku: string): Promise<number> {
 const sumOf = sql<number>`cast(coalesce(sum(quantity), 0) as bigint)`.as("shipped");
 
 /** Notes a shipment. @returns false where it was called off before */
-export async function book(
-  db: Db,
-  { orderId, sku, quantity }: Line,
-  tracking: string,
-): Promise<boolean> {
+export async function book(db: Db, { orderId, sku, quantity }: Line, tracking: string): Promise<boolean> {
   await db
     .insertInto("shipments")
     .values({ order_id: orderId, sku, quantity, tracking })
