@@ -27,7 +27,8 @@ describe.each(ways)("npm start -w examples/orders -- --as %s", (as) => {
     expect(ends.map(({ progress }) => progress)).toEqual(["shipped", "shipped", "cancelled", "cancelled"]);
     started.signal("SIGTERM");
     expect(await started.ended).toBe(0);
-    expect(started.said.stderr).toBe("");
+    // A saga that failed is a warning; errors there are none.
+    expect(started.said.stderr).not.toMatch(/"level":[56]0/);
   });
 
   test("killed in the middle of orders, it brings each to its end when it is started again", {
