@@ -47,6 +47,7 @@ describe.each(worlds)("a reaction with undo, on $transport with $store.name", ({
     const w = world();
     await w.start([await stockOf(w)]);
     await w.publish(w.orders.events.placed, { id: "a", n: 2 });
+    await settled(["placed a done"]);
     await w.publish(w.orders.events.placed, { id: "b", n: 3 });
     await settled(["placed a done", "placed b done"]);
     await w.publish(w.payments.events.declined, { id: "a", n: 7 }, { id: "no" });
