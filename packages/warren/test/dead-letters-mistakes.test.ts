@@ -34,7 +34,7 @@ function folder(): string {
 it("refuses a reason that no letter can have", async () => {
   expect(await run(["list", "--reason", "faild"])).toMatchObject({
     code: 2,
-    stderr: expect.stringContaining("The reasons are failed, invalid"),
+    stderr: expect.stringContaining("The reasons are failed, given-up, undo-failed, invalid"),
   });
 });
 
