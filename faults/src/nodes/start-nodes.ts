@@ -3,6 +3,7 @@ import { cpSync, existsSync, mkdtempSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { brokerDown, brokerUp } from "warren/broker";
 import { type Control, isServing, startControl } from "./control.ts";
 import { discardAtEnd } from "./guard.ts";
@@ -105,12 +106,19 @@ function isFree(port: number): Promise<boolean> {
   });
 }
 
-/** The first node on which RabbitMQ runs: not one that was ended or paused, or is cut off from the others. */
+/** A node that has just been restarted or resumed may not answer at once. */
+const answersWithinMs = 10_000;
+
+/**
+ * The first node on which RabbitMQ runs: not one that was ended or paused, or is cut off from the others. Waits a while
+ * for one.
+ */
 async function findServing(nodes: readonly FaultNode[], control: Control): Promise<FaultNode> {
-  // Where there is no other one to ask, it gets the time that a busy machine needs.
-  const patienceMs = nodes.length === 1 ? 10_000 : 1_000;
-  for (const node of nodes) {
-    if (node.state === "running" && (await isServing(control, node.name, patienceMs))) return node;
+  const until = performance.now() + answersWithinMs;
+  const running = nodes.filter(({ state }) => state === "running");
+  while (running.length > 0 && performance.now() < until) {
+    for (const node of running) if (await isServing(control, node.name)) return node;
+    await sleep(100);
   }
   const states = nodes.map(({ index, state }) => `node ${index} ${state}`).join(", ");
   throw new Error(`RabbitMQ runs on no node that could do this (${states}).`);
