@@ -49,8 +49,9 @@ export async function outboxCase({ seconds, rounds, json }: BenchOptions): Promi
         of(writing, "events/s, both sides also write a row", (run) => run.perSecond);
         of(calm, "p50 ms from commit to done, at 500/s", (run) => run.p50Ms, "< 25");
         of(calm, "p99 ms from commit to done, at 500/s", (run) => run.p99Ms);
-        const idle = await onFresh(kind, databaseUrl, ([place]) => idling(place, false));
-        const bare = await onFresh(kind, databaseUrl, ([place]) => idling(place, true));
+        const [idle, bare] = await onFresh(kind, databaseUrl, ([place]) =>
+          Promise.all([idling(place, false), idling(place, true)]),
+        );
         rows.push({
           what: `${kind}: % of a core, idle, beyond an app without`,
           values: [idle - bare],
@@ -138,7 +139,7 @@ async function pair(
 }
 
 async function idling(place: Place, bare: boolean): Promise<number> {
-  const one = child(new URL("./idle.ts", import.meta.url), { ...place, durationMs: 10_000, bare });
+  const one = child(new URL("./idle.ts", import.meta.url), { ...place, durationMs: 20_000, bare });
   try {
     return (await one.next<{ percentOfCore: number }>()).percentOfCore;
   } finally {

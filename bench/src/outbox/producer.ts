@@ -47,4 +47,10 @@ if (asked.perSecond === undefined) {
 }
 const { user, system } = process.cpuUsage(before);
 say({ fromMs, untilMs, total, cpuMicroseconds: (user + system) / total });
+// An app that stops leaves what is not under way to others, and here there are none.
+for (let left = 1; left > 0; await sleep(50)) {
+  const { rows } = await store.query<{ count: number }>("select count(*) as count from warren_outbox");
+  left = rows[0]!.count;
+  if (process.env.SHOW_LEFT) process.stderr.write(`left ${left}\n`);
+}
 await shop.stop();

@@ -24,6 +24,9 @@ export interface RelayOptions {
 export const leaseMs = 30_000;
 /** The safety net: how long what this process was not told of may wait, in milliseconds. */
 const pollMs = 1_000;
+/** The same where nothing was found so many times: most databases are idle most of the day, and a look wakes two hosts. */
+const idlePollMs = 5_000;
+const idleAfterLooks = 30;
 const claimedTogether = 256;
 const claimedPerLane = 100;
 const longestPauseMs = 5_000;
@@ -44,6 +47,8 @@ export function relay(options: RelayOptions): Outbox {
   let looking: Promise<void> | undefined;
   let lookAgain: boolean | undefined;
   let failures = 0;
+  /** How often in a row nothing was found. */
+  let emptyLooks = 0;
   let poll: Timer | undefined;
   let pollAt = Number.POSITIVE_INFINITY;
   let unwatch = (): void => {};
@@ -122,10 +127,12 @@ export function relay(options: RelayOptions): Outbox {
   async function claimWhatIsDue(): Promise<void> {
     for (let isFirst = true; ; isFirst = false) {
       const due = await rows.nextDue();
-      const inMs = due === undefined ? pollMs : due - clock.now();
+      const inMs = due === undefined ? idlePollMs : due - clock.now();
+      emptyLooks = inMs > pollMs ? emptyLooks + 1 : 0;
+      const restMs = emptyLooks > idleAfterLooks ? idlePollMs : pollMs;
       // What is due and could not be claimed is another one's, or behind one that is.
       if (inMs > 0 || !isFirst || !canSend())
-        return pollBy(clock.now() + (inMs > 0 ? Math.min(inMs, pollMs) : pollMs));
+        return pollBy(clock.now() + (inMs > 0 ? Math.min(inMs, restMs) : restMs));
       await claimAll();
     }
   }
@@ -186,6 +193,7 @@ export function relay(options: RelayOptions): Outbox {
       for (const entry of entries) if (mine.has(entry)) leases.set(entry, leasedUntil);
     },
     committed(entries) {
+      emptyLooks = 0;
       let isAnyDue = false;
       for (const entry of entries) {
         const leasedUntil = leases.get(entry);

@@ -42,7 +42,7 @@ export interface StoreTransaction<D> extends Sends {
 
 /** What is sent with a transaction that the application begins and ends itself. */
 export interface Joined extends Sends {
-  /** To be called after the commit: what was written is sent at once. Without it that takes up to a second. */
+  /** To be called after the commit: what was written is sent at once. Without it that takes a second, or five in quiet times. */
   committed(): void;
 }
 
