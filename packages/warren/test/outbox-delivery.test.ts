@@ -89,13 +89,19 @@ describe("a call", () => {
   it("is made under its id as the key", async () => {
     const { deliver, asked } = made(() => {});
     expect(await deliver(call())).toEqual({ done: true });
-    expect(asked).toEqual([{ key: "c" }]);
+    expect(asked).toEqual([{ key: "c", ifDown: "fail" }]);
   });
 
   it("waits as long as it takes for who cannot be reached, and not less than it is asked to", async () => {
     const away = made(() => new Fault("UNAVAILABLE", { retryAfterMs: 5 * minute }, { from: "stock" }));
     expect(await away.deliver(call(1_000))).toMatchObject({ done: false, delayMs: 5 * minute });
     expect(away.buried).toEqual([]);
+  });
+
+  it("is made again, uncounted, where the connection was lost under it", async () => {
+    const { deliver, buried } = made(() => new Fault("UNKNOWN_OUTCOME", {}));
+    expect(await deliver(call(1_000))).toMatchObject({ done: false, error: expect.any(String) });
+    expect(buried).toEqual([]);
   });
 
   it("is tried ten times where it fails, and is then a dead letter", async () => {
@@ -118,7 +124,7 @@ describe("a call", () => {
     );
     expect(await deliver(call())).toEqual({ done: true });
     expect(await deliver(call())).toEqual({ done: true });
-    expect(asked).toEqual([{ key: "c" }, {}, {}]);
+    expect(asked).toEqual([{ key: "c", ifDown: "fail" }, { ifDown: "fail" }, { ifDown: "fail" }]);
   });
 
   it("that cannot be read is a dead letter, and no crash", async () => {

@@ -205,6 +205,35 @@ describe.each(stores)("on $name", (database) => {
         expect(asked.values).toHaveLength(3);
       });
 
+      it("waits for a service that is down for as long as it takes", async () => {
+        const { stock: stockContract } = world();
+        const away = await world().start({
+          services: [
+            service(stockContract, { store: world().store(), methods: { nothing() {}, take() {} } }),
+          ],
+        });
+        // Its queue stays.
+        await away.stop({ drainMs: 0 });
+        const letters = await deadLettersIn(world(), stockContract.name);
+        const store = world().store();
+        const app = await world().start({ stores: [store], random: () => 0 });
+        await app.transaction(store, ({ send }) =>
+          send(stockContract.methods.take, { n: 1 }, { timeoutMs: 100 }),
+        );
+        const why = async (): Promise<unknown> => {
+          const { rows } = await world().query<{ last_error: string }>(
+            "select last_error from warren_outbox",
+          );
+          return rows[0]?.last_error;
+        };
+        const said = /^UNAVAILABLE: .* no instance of it is running/;
+        await vi.waitFor(async () => expect(await why()).toMatch(said), { timeout: 10_000 });
+        const asked = await stock(() => {});
+        await asked.until(1);
+        await nothingWaits();
+        expect(letters.values).toEqual([]);
+      });
+
       it("is made without a key where the service has no store", async () => {
         const asked = await stock(() => {}, false);
         const store = world().store();

@@ -1,4 +1,4 @@
-import { isFault } from "../fault.ts";
+import { type Fault, isFault } from "../fault.ts";
 import type { Random } from "../id.ts";
 import type { Logger } from "../log.ts";
 import type { Bury } from "../retry/bury.ts";
@@ -98,9 +98,8 @@ export function delivery({ transport, caller, bury, log, random }: DeliveryOptio
 
   /** Who cannot be reached is waited for; what fails is tried as often as a reaction; what is an answer is an answer. */
   async function unanswered(entry: StoredEntry, error: unknown): Promise<Delivered> {
-    const code = isFault(error) ? error.code : undefined;
-    if (code === "STOPPED" && isFault(error) && error.from === undefined) return notSent;
-    if (code === "UNAVAILABLE" || code === "OVERLOADED" || code === "STOPPED" || code === "KEY_IN_USE") {
+    if (isFault(error) && error.code === "STOPPED" && error.from === undefined) return notSent;
+    if (isUnreached(error)) {
       log.warn(aboutOf(entry, error), "a call that was to be made could not be made, and is tried again");
       return later(entry, error, retryAfterOf(error));
     }
@@ -126,6 +125,14 @@ export function delivery({ transport, caller, bury, log, random }: DeliveryOptio
       return later(entry, error);
     }
   };
+}
+
+const unreached: ReadonlySet<string> = new Set(["UNAVAILABLE", "OVERLOADED", "STOPPED", "KEY_IN_USE"]);
+
+/** It says nothing of what the call would do. Neither does a connection that was lost under it. */
+function isUnreached(error: unknown): error is Fault {
+  if (!isFault(error)) return false;
+  return unreached.has(error.code) || (error.code === "UNKNOWN_OUTCOME" && error.from === undefined);
 }
 
 function aboutOf({ id, service, type, conversation, attempts }: StoredEntry, err: unknown): object {

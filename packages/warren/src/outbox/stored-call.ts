@@ -25,6 +25,8 @@ export function storedCall(entry: StoredEntry): StoredCall {
     input: json.decode(message.body),
     options: {
       key: entry.id,
+      // It waits in the outbox for who is down: in a queue it would run out of time, as one does that fails.
+      ifDown: "fail",
       ...(message.expirationMs !== undefined && { timeoutMs: message.expirationMs }),
     },
     trail: { conversation, principal: principalOf(incoming), trace: traceOf(incoming) },

@@ -1,4 +1,5 @@
 import { Fault, type SystemCode } from "../fault.ts";
+import { textOf } from "../retry/error-text.ts";
 import type { Pending } from "./pending.ts";
 import type { CallPlan } from "./plan.ts";
 
@@ -27,6 +28,12 @@ export function unavailable(plan: CallPlan, reason: string): Fault {
 /** A broker says no more than that. In a cluster, a queue of requests lives on one node. */
 export const noQueue =
   "the broker has no queue of it: it never started there, or the node that holds the queue is down";
+
+/** Nothing was sent, so that a later try does no harm. */
+export function unasked(plan: CallPlan, cause: unknown): Fault {
+  const message = `${plan.id} was not called: the broker does not say whether "${plan.service}" is there. ${textOf(cause)}`;
+  return new Fault("UNAVAILABLE", about(plan), { message, cause });
+}
 
 export function nobodyThere(call: Pending): Fault {
   return unavailable(call.plan, call.to === undefined ? noQueue : `its instance "${call.to}" is gone`);

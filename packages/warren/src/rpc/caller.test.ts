@@ -117,3 +117,13 @@ it("also where the new address is there at once", async () => {
   });
   await expect.poll(() => seen).toEqual(["till.pay", "last"]);
 });
+
+it("a call that is to fail where nobody listens is UNAVAILABLE when the broker cannot say", async () => {
+  const { transport } = await withLosableAddress();
+  const inspect = (): Promise<never> => Promise.reject(new Error("Channel closed"));
+  const calls = await started({ ...transport, state: transport.state, inspect });
+  await expect(calls.call(pay, undefined, { ifDown: "fail" }, {})).rejects.toMatchObject({
+    code: "UNAVAILABLE",
+    message: expect.stringContaining("Channel closed"),
+  });
+});

@@ -2,6 +2,7 @@ import type { Codec } from "../codec/codec.ts";
 import { encoded } from "../codec/payload.ts";
 import type { Method } from "../contract/method.ts";
 import { validated } from "../contract/schema.ts";
+import { isFault } from "../fault.ts";
 import type { Logger } from "../log.ts";
 import type { HeaderValue, Incoming, Outgoing } from "../message.ts";
 import { headers, names } from "../names.ts";
@@ -199,7 +200,7 @@ export function caller(options: CallerOptions): Caller {
         const reason = queue === undefined ? faults.noQueue : "no instance of it is running";
         calls.fail(call, faults.unavailable(call.plan, reason));
       },
-      (error) => calls.fail(call, error),
+      (error) => calls.fail(call, isFault(error) ? error : faults.unasked(call.plan, error)),
     );
   }
 
