@@ -32,8 +32,8 @@ function made(answer: (tries: number, options: object) => unknown) {
   return { deliver, logged, buried, asked };
 }
 
-const event = (attempts = 0) => ({ ...entry("e"), attempts });
-const call = (attempts = 0) => ({
+const event = (attempts = 0) => ({ ...entry("e"), attempts, failures: 0 });
+const call = (attempts = 0, failures = 0) => ({
   ...entry("c", {
     kind: "call",
     service: "shop",
@@ -47,6 +47,7 @@ const call = (attempts = 0) => ({
     },
   }),
   attempts,
+  failures,
 });
 
 describe("an event", () => {
@@ -106,9 +107,12 @@ describe("a call", () => {
 
   it("is tried ten times where it fails, and is then a dead letter", async () => {
     const { deliver, buried } = made(() => new Fault("INTERNAL", {}, { from: "stock" }));
-    expect(await deliver(call(8))).toMatchObject({ done: false, error: expect.stringMatching(/^INTERNAL/) });
+    const again = { done: false, hasFailed: true, error: expect.stringMatching(/^INTERNAL/) };
+    expect(await deliver(call(8, 8))).toMatchObject(again);
+    // Those that reached nobody are none of the ten.
+    expect(await deliver(call(1_000, 8))).toMatchObject(again);
     expect(buried).toEqual([]);
-    expect(await deliver(call(9))).toEqual({ done: true });
+    expect(await deliver(call(1_000, 9))).toEqual({ done: true });
     expect(buried[0]![1]).toMatchObject({ service: "shop", queue: "stock.requests", reason: "failed" });
   });
 
@@ -131,7 +135,7 @@ describe("a call", () => {
     const { deliver, buried } = made(() => {});
     const broken = { ...call(), message: { ...call().message, body: Buffer.from("{") } };
     expect(await deliver(broken)).toMatchObject({ done: false });
-    expect(await deliver({ ...broken, attempts: 9 })).toEqual({ done: true });
+    expect(await deliver({ ...broken, failures: 9 })).toEqual({ done: true });
     expect(buried).toHaveLength(1);
   });
 });

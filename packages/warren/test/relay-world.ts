@@ -55,6 +55,7 @@ interface Row {
   readonly due_at: number;
   readonly leased_by: string | null;
   readonly attempts: number;
+  readonly failures: number;
   readonly last_error: string | null;
 }
 
@@ -98,7 +99,7 @@ export async function relayWorld(): Promise<RelayWorld> {
     },
     rows: async () => {
       const { rows } = await store.query<Row>(
-        "select id, due_at, leased_by, attempts, last_error from warren_outbox order by seq",
+        "select id, due_at, leased_by, attempts, failures, last_error from warren_outbox order by seq",
       );
       return rows;
     },

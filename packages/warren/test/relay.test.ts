@@ -84,13 +84,41 @@ describe("what is not sent", () => {
     await world.write(relay, [entry("bad"), entry("good")]);
     await world.clock.advance(0);
     expect(await world.rows()).toEqual([
-      { id: "bad", due_at: world.clock.now() + 10_000, leased_by: null, attempts: 1, last_error: "no" },
+      {
+        id: "bad",
+        due_at: world.clock.now() + 10_000,
+        leased_by: null,
+        attempts: 1,
+        failures: 0,
+        last_error: "no",
+      },
     ]);
     await world.clock.advance(9_999);
     expect(world.sent).toEqual(["a bad", "a good"]);
     await world.clock.advance(10_001);
     expect(world.sent).toEqual(["a bad", "a good", "a bad", "a bad"]);
     expect(await world.rows()).toEqual([]);
+  });
+
+  it("has its failures counted apart from tries that reached nobody", async () => {
+    const said: Delivered[] = [
+      { done: false, delayMs: 1_000, error: "away" },
+      { done: false, delayMs: 1_000, error: "broken", hasFailed: true },
+      { done: false, delayMs: 1_000, error: "away" },
+    ];
+    const told: [number, number][] = [];
+    const relay = world.relay("a", async ({ attempts, failures }) => {
+      told.push([attempts, failures]);
+      return said.shift() ?? { done: true };
+    });
+    await world.write(relay, [entry("bad")]);
+    await world.clock.advance(10_000);
+    expect(told).toEqual([
+      [0, 0],
+      [1, 0],
+      [2, 1],
+      [3, 1],
+    ]);
   });
 
   it("waits in the store while the broker is away, without a try, and goes when it is back", async () => {

@@ -14,9 +14,15 @@ import { asIncoming, storedCall } from "./stored-call.ts";
 /** What became of one try to send an entry. */
 export type Delivered =
   /** It is done, and can be deleted. */
-  | { readonly done: true }
-  /** It stays, and is tried again after `delayMs`. Without `error` the try does not count. */
-  | { readonly done: false; readonly delayMs: number; readonly error?: string };
+  { readonly done: true } | ({ readonly done: false } & NotDelivered);
+
+/** It stays, and is tried again after `delayMs`. Without `error` the try does not count. */
+export interface NotDelivered {
+  readonly delayMs: number;
+  readonly error?: string;
+  /** It is given up when it has failed so often. What reached nobody did not fail. */
+  readonly hasFailed?: boolean;
+}
 
 /** Never rejects: whatever happens, an entry is done or stays. */
 export type Deliver = (entry: StoredEntry) => Promise<Delivered>;
@@ -103,10 +109,11 @@ export function delivery({ transport, caller, bury, log, random }: DeliveryOptio
       log.warn(aboutOf(entry, error), "a call that was to be made could not be made, and is tried again");
       return later(entry, error, retryAfterOf(error));
     }
-    const next = nextStep({}, entry.attempts + 1, error, random);
+    const next = nextStep({}, entry.failures + 1, error, random);
     if (next.step === "give-up") return buried(entry, error);
     log.warn(aboutOf(entry, error), "a call that was to be made failed, and is tried again");
-    return { done: false, delayMs: Math.ceil(next.delayMs), error: textOf(error).slice(0, 500) };
+    const told = { delayMs: Math.ceil(next.delayMs), error: textOf(error).slice(0, 500) };
+    return { done: false, ...told, hasFailed: true };
   }
 
   /** A dead letter of the service that wanted the call; a replay puts it among the calls of the other one. */

@@ -2,7 +2,7 @@ import type { Logger } from "../log.ts";
 import type { Store } from "../store.ts";
 import { type Clock, delay, type Timer } from "../time.ts";
 import type { Transport } from "../transport.ts";
-import type { Deliver } from "./delivery.ts";
+import type { Deliver, NotDelivered } from "./delivery.ts";
 import type { OutboxEntry } from "./entry.ts";
 import { type Hold, holding } from "./holding.ts";
 import { outage } from "./outage.ts";
@@ -77,13 +77,13 @@ export function relay(options: RelayOptions): Outbox {
     // Its lease was given back.
     if (phase === "stopped") return false;
     if (delivered.done) settle.sent(entry.id);
-    else notSent(entry, delivered.delayMs, delivered.error);
+    else notSent(entry, delivered);
     return delivered.done;
   }
 
-  function notSent(entry: StoredEntry, delayMs: number, error?: string): void {
+  function notSent({ id }: StoredEntry, { delayMs, error, hasFailed }: NotDelivered): void {
     const dueAt = clock.now() + delayMs;
-    settle.notSent({ id: entry.id, dueAt, error });
+    settle.notSent({ id, dueAt, error, hasFailed });
     if (phase === "running") pollBy(dueAt);
   }
 
@@ -96,7 +96,7 @@ export function relay(options: RelayOptions): Outbox {
   }
 
   function giveBack(holds: readonly Hold[]): void {
-    for (const { entry } of holds) notSent(entry, 0);
+    for (const { entry } of holds) notSent(entry, { delayMs: 0 });
   }
 
   /** Looks for what is due, now or once the look under way is over. `isDue`: there is something, no need to ask. */
@@ -198,7 +198,7 @@ export function relay(options: RelayOptions): Outbox {
       for (const entry of entries) {
         const leasedUntil = leases.get(entry);
         if (leasedUntil !== undefined && phase === "running")
-          void send(held.take({ ...entry, attempts: 0 }, leasedUntil));
+          void send(held.take({ ...entry, attempts: 0, failures: 0 }, leasedUntil));
         else if (entry.dueAt <= clock.now()) isAnyDue = true;
         else pollBy(entry.dueAt);
       }

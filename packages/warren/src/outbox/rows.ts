@@ -6,6 +6,8 @@ import type { OutboxEntry } from "./entry.ts";
 export interface StoredEntry extends Omit<OutboxEntry, "dueAt"> {
   /** How often it was tried before. */
   readonly attempts: number;
+  /** How often of these it failed, and not for want of somebody to take it: what it is given up for. */
+  readonly failures: number;
 }
 
 /** An entry that was not sent: when it is looked at next, and why. */
@@ -14,6 +16,8 @@ export interface GivenBack {
   readonly dueAt: number;
   /** Written to the row. Without one, the try does not count: the process ends. */
   readonly error?: string | undefined;
+  /** It counts among the failures. */
+  readonly hasFailed?: boolean | undefined;
 }
 
 /** The statements on `warren_outbox`, each short and on an index. */
@@ -51,8 +55,8 @@ export interface Claim {
 
 /** Rows per statement: SQLite and `pg` keep statements by their text, and each number is a text of its own. */
 const insertedTogether = 64;
-const columns = 13;
-const returned = "seq, id, service, kind, type, conversation, lane, message, body, attempts";
+const columns = 14;
+const returned = "seq, id, service, kind, type, conversation, lane, message, body, attempts, failures";
 
 export function outboxRows(store: Store<any>, instance: string): OutboxRows {
   const { skipLocked } = store.dialect;
@@ -72,7 +76,7 @@ export function outboxRows(store: Store<any>, instance: string): OutboxRows {
         return [
           ...[id, service, kind, type, conversation, lane, JSON.stringify(rest), body],
           ...(until === undefined ? [dueAt, null] : [until, instance]),
-          ...[0, null, now],
+          ...[0, 0, null, now],
         ];
       }),
     );
@@ -89,8 +93,9 @@ export function outboxRows(store: Store<any>, instance: string): OutboxRows {
   function insertOf(count: number): string {
     inserts[count] ??=
       `insert into warren_outbox (id, service, kind, type, conversation, lane, message, body, due_at,
-      leased_by, attempts, last_error, created_at) values ${Array.from({ length: count }, (_, row) =>
-        placesOf(row * columns, columns),
+      leased_by, attempts, failures, last_error, created_at) values ${Array.from(
+        { length: count },
+        (_, row) => placesOf(row * columns, columns),
       ).join(", ")}`;
     return inserts[count];
   }
@@ -153,12 +158,12 @@ export function outboxRows(store: Store<any>, instance: string): OutboxRows {
             [dueAt, instance, ...ids],
           );
         }
-        for (const { id, dueAt, error } of rows)
+        for (const { id, dueAt, error, hasFailed = false } of rows)
           if (error !== undefined)
             await sql.query(
-              `update warren_outbox set leased_by = null, due_at = $1, attempts = attempts + 1, last_error = $2
-                where id = $3 and leased_by = $4`,
-              [dueAt, error, id, instance],
+              `update warren_outbox set leased_by = null, due_at = $1, last_error = $2, attempts = attempts + 1,
+                failures = failures + $3 where id = $4 and leased_by = $5`,
+              [dueAt, error, Number(hasFailed), id, instance],
             );
       }),
     async renew(ids, leasedUntil) {
@@ -185,7 +190,7 @@ function placesOf(from: number, count: number): string {
 }
 
 function entryOf(row: Row): StoredEntry {
-  const { id, service, kind, type, conversation, lane, message, body, attempts } = row;
+  const { id, service, kind, type, conversation, lane, message, body, attempts, failures } = row;
   return {
     id: id as string,
     service: service as string,
@@ -194,6 +199,7 @@ function entryOf(row: Row): StoredEntry {
     conversation: conversation as string,
     lane: (lane as string | null) ?? undefined,
     attempts: attempts as number,
+    failures: failures as number,
     message: {
       ...(JSON.parse(message as string) as Omit<Outgoing, "body">),
       body: body as Uint8Array,
