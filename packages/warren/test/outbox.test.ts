@@ -51,6 +51,28 @@ describe.each(stores)("on $name", (database) => {
       expect(heard.values).toHaveLength(2);
     });
 
+    it("only what is sent later has an id to give, so that a handler may return what `emit` does", async () => {
+      const { stock: stockContract, shop: shopContract } = world();
+      const given: unknown[] = [];
+      const app = await world().start({
+        services: [
+          service(shopContract, {
+            store: world().store(),
+            uses: { stock: stockContract },
+            methods: {
+              async sell({ n }, { emit, send, after }) {
+                given.push(await emit.sold({ n }), await send.stock.take({ n }));
+                given.push(await after(0).emit.sold({ n }), await after(60_000).send.stock.take({ n }));
+                return n;
+              },
+            },
+          }),
+        ],
+      });
+      await app.client(shopContract).sell({ n: 1 });
+      expect(given).toEqual([undefined, undefined, expect.any(String), expect.any(String)]);
+    });
+
     it("a transaction of the application sends with its changes, or not at all", async () => {
       const store = world().store();
       const app = await world().start({ stores: [store] });

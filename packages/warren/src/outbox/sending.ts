@@ -39,11 +39,12 @@ export interface SendingOptions {
   readonly put: (entry: OutboxEntry) => void;
 }
 
+type Sent = Promise<string | undefined>;
+
+/** Without `delayMs` it is sent with the commit, and resolves with nothing: what a handler returns is kept and compared. */
 export interface Sending {
-  emit(delayMs?: number): Record<string, (data: unknown, options?: InLane) => Promise<string>>;
-  send(
-    delayMs?: number,
-  ): Record<string, Record<string, (input: unknown, options?: SendOptions) => Promise<string>>>;
+  emit(delayMs?: number): Record<string, (data: unknown, options?: InLane) => Sent>;
+  send(delayMs?: number): Record<string, Record<string, (input: unknown, options?: SendOptions) => Sent>>;
 }
 
 /** Ten years. A time that is further away than that is a mistake in the unit. */
@@ -56,33 +57,36 @@ export function checkDelay(delayMs: number): number {
 
 /** What a handler sends by, in its transaction. Typed where it is handed out. */
 export function sending({ contract, uses, writer, trail, check, put }: SendingOptions): Sending {
-  const about = (delayMs: number): About => ({ service: contract.name, trail, delayMs });
+  const about = (delayMs = 0): About => ({ service: contract.name, trail, delayMs });
 
-  function entered(entry: OutboxEntry): string {
+  function entered(entry: OutboxEntry, delayMs: number | undefined): string | undefined {
     put(entry);
-    return entry.id;
+    return delayMs === undefined ? undefined : entry.id;
   }
 
   return {
-    emit: (delayMs = 0) =>
+    emit: (delayMs) =>
       Object.fromEntries(
         eventsOf(contract).map((event) => [
           event.name,
           async (data: unknown, options?: InLane) => {
             check(event);
-            return entered(await writer.event(event, data, about(delayMs), laneFor(delayMs, options)));
+            const laned = laneFor(delayMs, options);
+            return entered(await writer.event(event, data, about(delayMs), laned), delayMs);
           },
         ]),
       ),
-    send: (delayMs = 0) =>
+    send: (delayMs) =>
       Object.fromEntries(
         Object.entries(uses).map(([name, contract]) => [
           name,
           Object.fromEntries(
             methodsOf(contract).map((method) => [
               method.name,
-              async (input: unknown, options?: SendOptions) =>
-                entered(await writer.call(method, input, about(delayMs), laneFor(delayMs, options))),
+              async (input: unknown, options?: SendOptions) => {
+                const laned = laneFor(delayMs, options);
+                return entered(await writer.call(method, input, about(delayMs), laned), delayMs);
+              },
             ]),
           ),
         ]),
@@ -91,7 +95,7 @@ export function sending({ contract, uses, writer, trail, check, put }: SendingOp
 }
 
 /** @throws TypeError where something later has a lane: it would hold up all that is written after it */
-export function laneFor<O extends InLane>(delayMs: number, options: O | undefined): O | undefined {
+export function laneFor<O extends InLane>(delayMs = 0, options: O | undefined): O | undefined {
   if (delayMs > 0 && options?.lane !== undefined)
     throw new TypeError(`What is sent later has no lane; it would hold up "${options.lane}" until then.`);
   return options;
