@@ -1,7 +1,8 @@
 // Dead letters are other people's messages: none of them may keep somebody from looking at the others.
 import { describe, expect, it } from "vitest";
 import { asJson, jsonText } from "../src/cli/dead-letters/letter-text.ts";
-import { headers, letterBody, names } from "../src/index.ts";
+import { sourceOf } from "../src/dead-letters/source.ts";
+import { headers, type Incoming, letterBody, names } from "../src/index.ts";
 import { deadWorld } from "./dead-letters-world.ts";
 import { transports } from "./shape-world.ts";
 
@@ -51,6 +52,37 @@ describe.each(transports)("a hostile dead letter, on %s", (transport) => {
     expect(await w().transport.inspect(other)).toMatchObject({ messages: 0 });
     const [letter] = await w().letters.show("m0", here());
     expect(letter).toMatchObject({ queue: undefined, headers: { [headers.queue]: other } });
+  });
+
+  it("is sent to another service only as a call that its own service had to make", async () => {
+    const other = `other-${w().service}`;
+    const queue = names.requests(other);
+    await w().transport.declare({ queues: [{ name: queue, type: "classic", lifetime: "connection" }] });
+    const call = { queue, type: `${other}.take`, more: { [headers.key]: "k" } };
+    await w().put(
+      { ...call, id: "call" },
+      { ...call, id: "without a key", more: {} },
+      { ...call, id: "of another service", type: "third.take" },
+      { ...call, id: "of no service", type: other },
+      { ...call, id: "of no type", properties: { type: undefined } },
+      { ...call, id: "to another queue", queue: `${other}.events` },
+    );
+    const { done, stayed } = await w().letters.replay(here());
+    expect([done, stayed.length]).toEqual([1, 5]);
+    expect(stayed.map(({ id }) => id)).not.toContain("call");
+    expect(await w().transport.inspect(queue)).toMatchObject({ messages: 1 });
+  });
+
+  it("is not sent to another service where the broker moved it, with headers that anybody may have written", () => {
+    const message: Incoming = {
+      ...{ exchange: "", key: "", body: Buffer.alloc(0), persistent: true, redelivered: false, returns: 0 },
+      type: "stock.take",
+      headers: { [headers.queue]: "stock.requests", [headers.key]: "k" },
+    };
+    const source = sourceOf("shop");
+    expect(source.target(message)).toEqual({ exchange: "", key: "stock.requests" });
+    const moved = { ...message.headers, "x-first-death-queue": "shop.events" };
+    expect(source.target({ ...message, headers: moved })).toBeUndefined();
   });
 
   it("is not sent to a queue of calls, where it pretends to have waited for a retry", async () => {

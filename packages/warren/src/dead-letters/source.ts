@@ -50,12 +50,22 @@ const eventQueues = /^[a-z][a-z0-9-]*\.events(?:\.|$)/;
 
 /**
  * By Warren's own note, else the broker's. A header is only what somebody wrote: where it names no queue of this
- * service, it would have the operator send a stranger's message to somebody else.
+ * service, it would have the operator send a stranger's message to somebody else. A call that this service had to make
+ * is the exception.
  */
-function failedQueue(service: string, { headers: all = {} }: Incoming): Target | undefined {
+function failedQueue(service: string, message: Incoming): Target | undefined {
+  const { headers: all = {} } = message;
   const noted = all[headers.queue] ?? all["x-last-death-queue"] ?? all["x-first-death-queue"];
+  if (noted !== undefined && noted === queueOfCall(message)) return queueTarget(noted);
   const own = typeof noted === "string" && noted.startsWith(`${service}.`) && noted !== names.dead(service);
   return own ? queueTarget(noted) : undefined;
+}
+
+/** Where its outbox would have sent it. What the broker moved here was in a queue, and in no outbox. */
+function queueOfCall({ type = "", headers: all = {} }: Incoming): string | undefined {
+  if (all[headers.key] === undefined || all["x-first-death-queue"] !== undefined) return undefined;
+  const [called, method] = type.split(".");
+  return method === undefined ? undefined : names.requests(called!);
 }
 
 function queueTarget(key: string): Target {

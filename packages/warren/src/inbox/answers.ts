@@ -29,6 +29,8 @@ export interface Run {
   readonly inputHash: string;
   /** When it is given up at the latest, in milliseconds since the epoch. */
   readonly until: number;
+  /** A fault that is known is no answer to it: it runs again. An output still is. */
+  readonly overFault?: boolean;
 }
 
 export type Claim =
@@ -89,6 +91,17 @@ export function answers(store: Store<any>, clock: Clock): Answers {
     return changes > 0 ? { is: "mine" } : { is: "held" };
   }
 
+  /** With another input as well: what was wrong with the first may have been mended. */
+  async function replaceFault(key: CallKey, run: Run, from: string): Promise<Claim> {
+    const { changes } = await store.query(
+      `update warren_answers set held_by = $5, held_message = $6, held_until = $7, noted_at = $8, input_hash = $9,
+        fault = null, content_type = null, body = null
+        where ${one} and held_by = $4 and fault is not null`,
+      [...idOf(key), from, run.id, run.messageId ?? null, run.until, run.until, run.inputHash],
+    );
+    return changes > 0 ? { is: "mine" } : { is: "held" };
+  }
+
   return {
     async claim(key, run) {
       const { rows } = await store.query<Row>(
@@ -97,6 +110,7 @@ export function answers(store: Store<any>, clock: Clock): Answers {
       );
       const row = rows[0];
       if (row === undefined) return begin(key, run);
+      if (run.overFault && row.fault !== null) return replaceFault(key, run, row.held_by);
       if (row.input_hash !== run.inputHash) return { is: "reused" };
       if (row.body !== null)
         return {

@@ -7,6 +7,7 @@ import { type Random, randomId } from "../id.ts";
 import type { Logger } from "../log.ts";
 import type { HeaderValue, Incoming } from "../message.ts";
 import { headers, names } from "../names.ts";
+import type { Bury, DeathNotice } from "../retry/bury.ts";
 import type { Disposition, Transport } from "../transport.ts";
 import { isForCaller, plainFault } from "./fault-reply.ts";
 import type { CallPlan } from "./plan.ts";
@@ -19,6 +20,9 @@ export interface AnsweringOptions {
   readonly log: Logger;
   readonly instance: string;
   readonly maxBytes: number;
+  /** Whose answers they are. */
+  readonly service: string;
+  readonly bury: Bury;
 }
 
 /** What a caller is told of a handler's error. */
@@ -35,18 +39,25 @@ export interface Answering {
   encode(plan: CallPlan, output: unknown): Uint8Array | Promise<Uint8Array>;
   /** Declared faults and those meant for a caller travel; anything else becomes INTERNAL, its details only the log's. */
   tell(served: Served, message: Incoming, error: unknown): Told | Promise<Told>;
-  /** Nothing is said where nobody asked for an answer. Never rejects. */
+  /** Nothing is said where nobody asked for an answer: of a fault, `keep` is for that. Never rejects. */
   reply(
     message: Incoming,
     body: Uint8Array,
     fault?: string,
     contentType?: string,
   ): Disposition | Promise<Disposition>;
-  answerFault(message: Incoming, fault: Fault): Disposition | Promise<Disposition>;
+  /** Where nobody asked for an answer, it is kept for that `reason`. @default "failed" */
+  answerFault(
+    message: Incoming,
+    fault: Fault,
+    reason?: DeathNotice["reason"],
+  ): Disposition | Promise<Disposition>;
+  /** A request that failed, and that nobody waits for, becomes a dead letter. */
+  keep(message: Incoming, error: unknown, reason?: DeathNotice["reason"]): Promise<Disposition>;
 }
 
 export function answering(options: AnsweringOptions): Answering {
-  const { transport, codec, log, instance, maxBytes } = options;
+  const { transport, codec, log, instance, maxBytes, service, bury } = options;
 
   function outputBytes(plan: CallPlan, value: unknown): Uint8Array {
     return encoded(codec, value, plan.outputName, maxBytes, "INVALID_OUTPUT");
@@ -140,10 +151,22 @@ export function answering(options: AnsweringOptions): Answering {
     );
   }
 
+  function keep(
+    message: Incoming,
+    error: unknown,
+    reason: DeathNotice["reason"] = "failed",
+  ): Promise<Disposition> {
+    return bury(message, { service, queue: names.requests(service), reason, error });
+  }
+
   return {
     encode,
     tell,
     reply,
-    answerFault: (message, fault) => reply(message, codec.encode(plainFault(fault)), fault.code),
+    keep,
+    answerFault: (message, fault, reason) =>
+      message.replyTo === undefined
+        ? keep(message, fault, reason)
+        : reply(message, codec.encode(plainFault(fault)), fault.code),
   };
 }

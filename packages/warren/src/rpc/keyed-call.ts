@@ -91,8 +91,11 @@ export function keyedCall(options: KeyedCallOptions): RunCall {
 
   async function answer(keyed: Keyed): Promise<Disposition> {
     const { served, message, deadline, inputHash } = keyed;
-    const { messageId, redelivered } = message;
-    const run: Run = { id: randomId(random), messageId, redelivered, inputHash, until: deadline };
+    const { messageId, redelivered, replyTo } = message;
+    const id = randomId(random);
+    // Nobody waits to be told of the fault again: it is wanted for what it does, as by whoever replayed a dead letter.
+    const overFault = replyTo === undefined;
+    const run: Run = { id, messageId, redelivered, inputHash, until: deadline, overFault };
     const claimed = await claim(keyed, run);
     switch (claimed.is) {
       case "mine":
@@ -131,7 +134,8 @@ export function keyedCall(options: KeyedCallOptions): RunCall {
   /** A declared fault is an answer as well, and is kept; what the handler changed before is undone. */
   async function answerFailure(keyed: Keyed, run: Run, error: unknown): Promise<Disposition> {
     const { served, message, deadline, key } = keyed;
-    if (!isFault(error) || !Object.hasOwn(served.errors, error.code)) {
+    const isNoAnswer = !isFault(error) || !Object.hasOwn(served.errors, error.code);
+    if (isNoAnswer || message.replyTo === undefined) {
       // Before the caller is told, who may try again at once.
       await release(key, run);
       return failed(served, message, error);

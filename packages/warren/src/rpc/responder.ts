@@ -7,7 +7,7 @@ import { conversationsMethod, conversationsType } from "../conversations/questio
 import { Fault, isFault } from "../fault.ts";
 import type { Random } from "../id.ts";
 import type { Incoming } from "../message.ts";
-import { headers, names } from "../names.ts";
+import { headers } from "../names.ts";
 import type { Bury } from "../retry/bury.ts";
 import { Invocation, type InvocationScope } from "../service/invocation.ts";
 import type { PlacedMiddleware } from "../service/middleware.ts";
@@ -39,10 +39,11 @@ const lateLineEveryMs = 1_000;
 
 /**
  * Answers the requests of one service. Every request with a reply address gets exactly one answer while somebody waits
- * for it, and is acknowledged after the answer was handed to the broker.
+ * for it, and is acknowledged after the answer was handed to the broker. One without, such as a replayed dead letter, is
+ * run for what it does, and is a dead letter where it fails.
  */
 export function responder(options: ResponderOptions): Handle {
-  const { service, scope, codec, clock, running, bury } = options;
+  const { service, scope, codec, clock, running } = options;
   const { runtime } = scope;
   const methods = new Map(
     methodsOf(service.contract).map((method) => [method.id, serve(service, method, options.middleware)]),
@@ -53,8 +54,9 @@ export function responder(options: ResponderOptions): Handle {
       ...serve(service, conversationsMethod(service.contract.name), []),
       handler: conversationAnswers(runtime.store, clock),
     });
-  const answers = answering({ ...options, log: scope.log, instance: scope.instance });
-  const { encode, reply, answerFault } = answers;
+  const { name } = service.contract;
+  const answers = answering({ ...options, service: name, log: scope.log, instance: scope.instance });
+  const { encode, reply, answerFault, keep } = answers;
   const stored = runtime && { ...options, runtime, answering: answers, read, failed };
   const runStored = stored && storedCall(stored);
   const runKeyed = stored && keyedCall(stored);
@@ -64,15 +66,15 @@ export function responder(options: ResponderOptions): Handle {
 
   function handle(message: Incoming): Disposition | Promise<Disposition> {
     const served = methods.get(message.type ?? "");
-    if (served === undefined)
-      return refuse(message, unknownMethod(service.contract.name, message), "unknown");
+    if (served === undefined) return answerFault(message, unknownMethod(name, message), "unknown");
     const { plan } = served;
     const deadline = deadlineOf(message, clock.now() + plan.timeoutMs);
     if (clock.now() > deadline) return late(plan, deadline);
-    if (hasKey(message))
-      return runKeyed === undefined
-        ? answerFault(message, withoutStore(plan))
-        : runKeyed(served, message, deadline);
+    if (hasKey(message)) {
+      if (runKeyed !== undefined) return runKeyed(served, message, deadline);
+      // What nobody waits for was in an outbox, which does without the key as well.
+      if (message.replyTo !== undefined) return answerFault(message, withoutStore(plan));
+    }
     if (message.redelivered && !plan.idempotent) return answerFault(message, unknownOutcome(plan));
     return runStored === undefined ? run(served, message, deadline) : runStored(served, message, deadline);
   }
@@ -139,10 +141,11 @@ export function responder(options: ResponderOptions): Handle {
 
   function failed(served: Served, message: Incoming, error: unknown): Disposition | Promise<Disposition> {
     if (isFault(error)) {
-      if (error.code === "BAD_MESSAGE") return refuse(message, error, "undecodable");
+      if (error.code === "BAD_MESSAGE") return answerFault(message, error, "undecodable");
       if (error.code === "STOPPED" && error.from === undefined && running.aborted)
         return interrupted(served.plan, message);
     }
+    if (message.replyTo === undefined) return keep(message, error);
     const told = answers.tell(served, message, error);
     if (!(told instanceof Promise)) return reply(message, told.body, told.code);
     return told.then(({ body, code }) => reply(message, body, code));
@@ -151,21 +154,6 @@ export function responder(options: ResponderOptions): Handle {
   /** This instance ends with the request in hand: another may take it, where that does no harm. */
   function interrupted(plan: CallPlan, message: Incoming): Disposition | Promise<Disposition> {
     return plan.idempotent || hasKey(message) ? "requeue" : answerFault(message, unknownOutcome(plan));
-  }
-
-  /** What cannot be run is told to who asked; where nobody did, it is kept as a dead letter. */
-  function refuse(
-    message: Incoming,
-    fault: Fault,
-    reason: "unknown" | "undecodable",
-  ): Disposition | Promise<Disposition> {
-    if (message.replyTo !== undefined) return answerFault(message, fault);
-    return bury(message, {
-      service: service.contract.name,
-      queue: names.requests(service.contract.name),
-      reason,
-      error: fault,
-    });
   }
 
   return handle;
