@@ -81,7 +81,7 @@ describe("an event", () => {
     expect(logged).toEqual(Array(2).fill("error a message in the outbox cannot be sent, and stays there"));
   });
 
-  it("counts no try where the process ends", async () => {
+  it("is no failure where the process ends", async () => {
     expect(await made(() => new Fault("STOPPED", {})).deliver(event())).toEqual({ done: false, delayMs: 0 });
   });
 });

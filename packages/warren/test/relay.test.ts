@@ -42,6 +42,26 @@ describe("sending", () => {
     expect(world.sent).toHaveLength(1);
   });
 
+  it("does not let be taken back what a dead process may have sent", async () => {
+    const dead = world.relay("dead");
+    await inTransaction(world.store, (sql) => dead.add(sql, [entry("1")], { soon: true }));
+    // It is over without a word: what it has in hand for this one is a lease.
+    const over = dead.stop({ drainMs: 0 });
+    await world.clock.advance(0);
+    await over;
+    // Its successor claims it, but the broker is away before it has sent anything.
+    const query: typeof world.store.query = async (text, values) => {
+      const result = await world.store.query<any>(text, values);
+      if (result.rows.length > 0 && text.includes("leased_by")) world.line.set(false);
+      return result;
+    };
+    const next = world.relay("b", undefined, { ...world.store, query });
+    await world.clock.advance(2 * leaseMs);
+    expect((await world.rows()).map(({ leased_by }) => leased_by)).toEqual([null]);
+    expect(world.sent).toEqual([]);
+    expect(await next.cancel(world.store, "1")).toBe(false);
+  });
+
   it("has so many in hand and no more; the rest waits in the store", async () => {
     const open: ((done: Delivered) => void)[] = [];
     const slow = () => new Promise<Delivered>((resolve) => void open.push(resolve));
@@ -250,6 +270,24 @@ describe("stopping", () => {
     world.relay("b");
     await world.clock.advance(0);
     expect(world.sent.at(-1)).toBe("b stuck");
+  });
+
+  it("keeps what may have been sent from being taken back, and nothing else", async () => {
+    const relay = world.relay("a", () => new Promise(() => {}));
+    await world.write(relay, [
+      entry("under way"),
+      entry("first", { lane: "x" }),
+      entry("behind", { lane: "x" }),
+    ]);
+    await world.clock.advance(0);
+    expect(world.sent).toEqual(["a under way", "a first"]);
+    const stopped = relay.stop({ drainMs: 0 });
+    await world.clock.advance(0);
+    await stopped;
+    expect((await world.rows()).map(({ leased_by }) => leased_by)).toEqual([null, null, null]);
+    const taken = [];
+    for (const id of ["under way", "first", "behind"]) taken.push(await relay.cancel(world.store, id));
+    expect(taken).toEqual([false, false, true]);
   });
 
   it("does not wait for a broker that is away", async () => {

@@ -16,7 +16,7 @@ export type Delivered =
   /** It is done, and can be deleted. */
   { readonly done: true } | ({ readonly done: false } & NotDelivered);
 
-/** It stays, and is tried again after `delayMs`. Without `error` the try does not count. */
+/** It stays, and is tried again after `delayMs`. Without `error`, the process ends and nobody knows. */
 export interface NotDelivered {
   readonly delayMs: number;
   readonly error?: string;

@@ -6,6 +6,8 @@ import type { OutboxRows, StoredEntry } from "./rows.ts";
 export interface Hold {
   readonly entry: StoredEntry;
   leasedUntil: number;
+  /** It is being sent. */
+  isUnderWay: boolean;
 }
 
 /** What this process has in hand of one outbox: so many, and no more. The rest waits in the store. */
@@ -95,7 +97,7 @@ export function holding({ clock, rows, outage, leaseMs }: HoldingOptions): Holdi
     take(entry, leasedUntil) {
       // Its lease was over, and it was claimed again.
       release(entry.id);
-      const hold = { entry, leasedUntil };
+      const hold = { entry, leasedUntil, isUnderWay: false };
       held.set(entry.id, hold);
       bytes += entry.message.body.length;
       if (entry.kind === "call") calls++;
@@ -120,7 +122,7 @@ export function holding({ clock, rows, outage, leaseMs }: HoldingOptions): Holdi
     async letGo() {
       renewal?.cancel();
       const dueAt = clock.now();
-      const left = [...held.keys()].map((id) => ({ id, dueAt }));
+      const left = [...held].map(([id, { isUnderWay }]) => ({ id, dueAt, tried: isUnderWay }));
       if (left.length === 0) return;
       try {
         await rows.giveBack(left);

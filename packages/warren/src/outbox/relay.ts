@@ -73,17 +73,18 @@ export function relay(options: RelayOptions): Outbox {
       held.release([entry.id]);
       return false;
     }
+    hold.isUnderWay = true;
     const delivered = await deliver(entry);
     // Its lease was given back.
     if (phase === "stopped") return false;
     if (delivered.done) settle.sent(entry.id);
-    else notSent(entry, delivered);
+    else notSent(entry, delivered, true);
     return delivered.done;
   }
 
-  function notSent({ id }: StoredEntry, { delayMs, error, hasFailed }: NotDelivered): void {
+  function notSent({ id }: StoredEntry, { delayMs, ...why }: NotDelivered, tried: boolean): void {
     const dueAt = clock.now() + delayMs;
-    settle.notSent({ id, dueAt, error, hasFailed });
+    settle.notSent({ ...why, id, dueAt, tried });
     if (phase === "running") pollBy(dueAt);
   }
 
@@ -96,7 +97,7 @@ export function relay(options: RelayOptions): Outbox {
   }
 
   function giveBack(holds: readonly Hold[]): void {
-    for (const { entry } of holds) notSent(entry, { delayMs: 0 });
+    for (const { entry } of holds) notSent(entry, { delayMs: 0 }, false);
   }
 
   /** Looks for what is due, now or once the look under way is over. `isDue`: there is something, no need to ask. */

@@ -4,7 +4,7 @@ import type { OutboxEntry } from "./entry.ts";
 
 /** An entry that is in the store, or was just written there. */
 export interface StoredEntry extends Omit<OutboxEntry, "dueAt"> {
-  /** How often it was tried before. */
+  /** How often it was tried before, or may have been. */
   readonly attempts: number;
   /** How often of these it failed, and not for want of somebody to take it: what it is given up for. */
   readonly failures: number;
@@ -14,9 +14,11 @@ export interface StoredEntry extends Omit<OutboxEntry, "dueAt"> {
 export interface GivenBack {
   readonly id: string;
   readonly dueAt: number;
-  /** Written to the row. Without one, the try does not count: the process ends. */
+  /** It was sent, or may have been: nobody can take it back any more. */
+  readonly tried: boolean;
+  /** Why the try came to nothing, where that is known. */
   readonly error?: string | undefined;
-  /** It counts among the failures. */
+  /** The try counts among the failures. */
   readonly hasFailed?: boolean | undefined;
 }
 
@@ -82,6 +84,11 @@ export function outboxRows(store: Store<any>, instance: string): OutboxRows {
     );
   }
 
+  /** Who had it before did not come back, and may have sent it. */
+  const lease = (by: string, until: string): string =>
+    `update warren_outbox set leased_by = ${by}, due_at = ${until},
+        attempts = attempts + case when leased_by is null then 0 else 1 end`;
+
   async function claimed(text: string, values: readonly SqlValue[]): Promise<readonly StoredEntry[]> {
     const { rows } = await store.query<Row & { seq: number }>(text, values);
     // What an update returns comes in no particular order.
@@ -127,8 +134,7 @@ export function outboxRows(store: Store<any>, instance: string): OutboxRows {
           and (lane is null or not exists (
             select 1 from warren_outbox as before where before.lane = entry.lane and before.seq < entry.seq))
           order by due_at, seq limit $2 ${skipLocked})
-        update warren_outbox set leased_by = $3, due_at = $4 where seq in (select seq from picked)
-        returning ${returned}`,
+        ${lease("$3", "$4")} where seq in (select seq from picked) returning ${returned}`,
         [now, limit, instance, leasedUntil],
       ),
     // Nobody else takes these, as they are first in no lane; the lease is for when the first has been sent.
@@ -139,8 +145,7 @@ export function outboxRows(store: Store<any>, instance: string): OutboxRows {
             select seq, due_at, row_number() over (partition by lane order by seq) as place
             from warren_outbox where lane in ${placesOf(4, lanes.length)}) as lanes
           where place > 1 and place <= $1 and due_at <= $2)
-        update warren_outbox set leased_by = $3, due_at = $4 where seq in (select seq from picked)
-        returning ${returned}`,
+        ${lease("$3", "$4")} where seq in (select seq from picked) returning ${returned}`,
         [limit, now, instance, leasedUntil, ...lanes],
       ),
     async remove(ids) {
@@ -149,13 +154,13 @@ export function outboxRows(store: Store<any>, instance: string): OutboxRows {
     },
     giveBack: (rows) =>
       inTransaction(store, async (sql) => {
-        const untried = rows.filter(({ error }) => error === undefined);
-        for (const [dueAt, same] of Map.groupBy(untried, (row) => row.dueAt)) {
+        const silent = rows.filter(({ error }) => error === undefined);
+        for (const same of Map.groupBy(silent, ({ dueAt, tried }) => `${dueAt} ${tried}`).values()) {
           const ids = padded(same.map(({ id }) => id));
           await sql.query(
-            `update warren_outbox set leased_by = null, due_at = $1
-              where leased_by = $2 and id in ${placesOf(2, ids.length)}`,
-            [dueAt, instance, ...ids],
+            `update warren_outbox set leased_by = null, due_at = $1, attempts = attempts + $2
+              where leased_by = $3 and id in ${placesOf(3, ids.length)}`,
+            [same[0]!.dueAt, Number(same[0]!.tried), instance, ...ids],
           );
         }
         for (const { id, dueAt, error, hasFailed = false } of rows)
