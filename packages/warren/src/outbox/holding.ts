@@ -1,6 +1,7 @@
 import type { Clock, Timer } from "../time.ts";
+import type { OutboxEntry } from "./entry.ts";
 import type { Outage } from "./outage.ts";
-import type { OutboxRows, StoredEntry } from "./rows.ts";
+import type { OutboxRows, Room, StoredEntry } from "./rows.ts";
 
 /** An entry that this process has a lease on. */
 export interface Hold {
@@ -12,9 +13,12 @@ export interface Hold {
 
 /** What this process has in hand of one outbox: so many, and no more. The rest waits in the store. */
 export interface Holding {
-  readonly room: number;
+  /** What may be taken in hand yet. */
+  readonly room: Room;
   readonly isFull: boolean;
   readonly isFullOfCalls: boolean;
+  /** Keeps room for what is being asked for, no more than `most` and what there is, until it is `free` again. */
+  reserve(most: Room): Room & { free(): void };
   take(entry: StoredEntry, leasedUntil: number): Hold;
   /** It is nobody's any more, or another one's. */
   release(ids: readonly string[]): void;
@@ -44,6 +48,7 @@ export function holding({ clock, rows, outage, leaseMs }: HoldingOptions): Holdi
   const waiting: (() => void)[] = [];
   let bytes = 0;
   let calls = 0;
+  let reserved: Room = { rows: 0, bytes: 0, calls: 0 };
   let laneEnded = false;
   let renewal: Timer | undefined;
 
@@ -73,7 +78,27 @@ export function holding({ clock, rows, outage, leaseMs }: HoldingOptions): Holdi
     if (held.size > 0) renewal ??= clock.after(leaseMs / 3, () => void renew());
   }
 
-  const room = (): number => (bytes >= maxBytes ? 0 : Math.max(0, maxHeld - held.size));
+  const room = (): Room => ({
+    rows: Math.max(0, maxHeld - held.size - reserved.rows),
+    bytes: Math.max(0, maxBytes - bytes - reserved.bytes),
+    calls: Math.max(0, maxCalls - calls - reserved.calls),
+  });
+
+  function reserve(most: Room): Room & { free(): void } {
+    const { rows, bytes, calls } = room();
+    const mine = {
+      rows: Math.min(rows, most.rows),
+      bytes: Math.min(bytes, most.bytes),
+      calls: Math.min(calls, most.calls),
+    };
+    reserved = plus(reserved, mine, 1);
+    return {
+      ...mine,
+      free() {
+        reserved = plus(reserved, mine, -1);
+      },
+    };
+  }
 
   function release(id: string): void {
     const hold = held.get(id);
@@ -89,11 +114,12 @@ export function holding({ clock, rows, outage, leaseMs }: HoldingOptions): Holdi
       return room();
     },
     get isFull() {
-      return room() === 0;
+      return !hasRoom(room());
     },
     get isFullOfCalls() {
-      return calls >= maxCalls;
+      return room().calls === 0;
     },
+    reserve,
     take(entry, leasedUntil) {
       // Its lease was over, and it was claimed again.
       release(entry.id);
@@ -130,5 +156,23 @@ export function holding({ clock, rows, outage, leaseMs }: HoldingOptions): Holdi
         outage.began(error);
       }
     },
+  };
+}
+
+/** Whether one more goes into it, of a certain kind or of any. */
+export function hasRoom({ rows, bytes, calls }: Room, kind?: StoredEntry["kind"]): boolean {
+  return rows > 0 && bytes > 0 && (kind !== "call" || calls > 0);
+}
+
+/** What is left of it behind one more. */
+export function roomAfter({ rows, bytes, calls }: Room, { kind, message }: Omit<OutboxEntry, "dueAt">): Room {
+  return { rows: rows - 1, bytes: bytes - message.body.length, calls: calls - (kind === "call" ? 1 : 0) };
+}
+
+function plus(a: Room, b: Room, times: 1 | -1): Room {
+  return {
+    rows: a.rows + times * b.rows,
+    bytes: a.bytes + times * b.bytes,
+    calls: a.calls + times * b.calls,
   };
 }

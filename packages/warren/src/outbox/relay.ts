@@ -4,10 +4,10 @@ import { type Clock, delay, type Timer } from "../time.ts";
 import type { Transport } from "../transport.ts";
 import type { Deliver, NotDelivered } from "./delivery.ts";
 import type { OutboxEntry } from "./entry.ts";
-import { type Hold, holding } from "./holding.ts";
+import { type Hold, hasRoom, holding, roomAfter } from "./holding.ts";
 import { outage } from "./outage.ts";
 import type { Outbox } from "./outbox.ts";
-import { outboxRows, type StoredEntry } from "./rows.ts";
+import { type Claim, outboxRows, type Room, type StoredEntry } from "./rows.ts";
 import { settling } from "./settling.ts";
 
 export interface RelayOptions {
@@ -27,7 +27,9 @@ const pollMs = 1_000;
 /** The same where nothing was found so many times: most databases are idle most of the day, and a look wakes two hosts. */
 const idlePollMs = 5_000;
 const idleAfterLooks = 30;
-const claimedTogether = 256;
+/** What one statement claims. Half of what may be in hand at the most, so that what commits meanwhile has room as well. */
+const claimedTogether: Room = { rows: 256, bytes: 8 * 2 ** 20, calls: 100 };
+const claimedBehind: Room = { ...claimedTogether, rows: 500 };
 const claimedPerLane = 100;
 const longestPauseMs = 5_000;
 
@@ -140,22 +142,46 @@ export function relay(options: RelayOptions): Outbox {
 
   async function claimAll(): Promise<void> {
     while (canSend() && !held.isFull) {
-      const limit = Math.min(claimedTogether, held.room);
-      const now = clock.now();
-      const claim = { limit, now, leasedUntil: now + leaseMs, calls: !held.isFullOfCalls };
-      const first = await rows.claim(claim);
-      if (first.length === 0) return;
-      const lanes = first.flatMap(({ lane }) => lane ?? []);
-      const behind =
-        lanes.length === 0 ? [] : await rows.claimBehind(lanes, { ...claim, limit: claimedPerLane });
-      begin([...first, ...behind], claim.leasedUntil);
-      if (first.length < limit) return;
+      const { holds, isAll } = await claim(claimedTogether, rows.claim);
+      const lanes = holds.flatMap(({ entry }) => entry.lane ?? []);
+      try {
+        if (lanes.length > 0) holds.push(...(await claimWhatFollows(lanes)));
+      } finally {
+        begin(holds);
+      }
+      if (isAll) return;
     }
   }
 
-  function begin(entries: readonly StoredEntry[], leasedUntil: number): void {
+  async function claimWhatFollows(lanes: readonly string[]): Promise<readonly Hold[]> {
+    if (held.isFull) return [];
+    const { holds } = await claim(claimedBehind, (some) => rows.claimBehind(lanes, some, claimedPerLane));
+    return holds;
+  }
+
+  /** In hand as soon as it is claimed. `isAll`: it would have claimed more, had there been any. */
+  async function claim(
+    most: Room,
+    ask: (claim: Claim) => Promise<readonly StoredEntry[]>,
+  ): Promise<{ readonly holds: Hold[]; readonly isAll: boolean }> {
+    const { free, ...some } = held.reserve(most);
+    const now = clock.now();
+    const leasedUntil = now + leaseMs;
+    let entries: readonly StoredEntry[];
+    try {
+      entries = await ask({ ...some, now, leasedUntil });
+    } finally {
+      free();
+    }
+    const left = entries.reduce<Room>(roomAfter, some);
+    return {
+      holds: entries.map((entry) => held.take(entry, leasedUntil)),
+      isAll: hasRoom(left) && (left.calls > 0 || some.calls === 0),
+    };
+  }
+
+  function begin(holds: readonly Hold[]): void {
     const lanes = new Map<string, Hold[]>();
-    const holds = entries.map((entry) => held.take(entry, leasedUntil));
     if (!canSend()) return giveBack(holds);
     for (const hold of holds) {
       const { entry } = hold;
@@ -177,12 +203,15 @@ export function relay(options: RelayOptions): Outbox {
 
   /** What is sent from memory right after its transaction. The rest is claimed when its turn comes. */
   function sentFromMemory(entries: readonly OutboxEntry[], now: number): Set<OutboxEntry> {
-    if (!canSend()) return new Set();
-    const simple = entries.filter(({ kind, lane, dueAt }) => {
-      const hasRoom = kind === "event" || !held.isFullOfCalls;
-      return lane === undefined && dueAt <= now && hasRoom;
-    });
-    return new Set(simple.slice(0, held.room));
+    const mine = new Set<OutboxEntry>();
+    if (!canSend()) return mine;
+    let { room } = held;
+    for (const entry of entries) {
+      if (entry.lane !== undefined || entry.dueAt > now || !hasRoom(room, entry.kind)) continue;
+      mine.add(entry);
+      room = roomAfter(room, entry);
+    }
+    return mine;
   }
 
   return {
@@ -198,9 +227,12 @@ export function relay(options: RelayOptions): Outbox {
       let isAnyDue = false;
       for (const entry of entries) {
         const leasedUntil = leases.get(entry);
-        if (leasedUntil !== undefined && phase === "running")
-          void send(held.take({ ...entry, attempts: 0, failures: 0 }, leasedUntil));
-        else if (entry.dueAt <= clock.now()) isAnyDue = true;
+        const stored = { ...entry, attempts: 0, failures: 0 };
+        if (leasedUntil !== undefined && phase === "running") {
+          // Where others that commit at the same time have taken the room, it waits in the store like the rest.
+          if (hasRoom(held.room, entry.kind)) void send(held.take(stored, leasedUntil));
+          else notSent(stored, { delayMs: 0 }, false);
+        } else if (entry.dueAt <= clock.now()) isAnyDue = true;
         else pollBy(entry.dueAt);
       }
       if (isAnyDue) look(true);

@@ -39,20 +39,25 @@ export interface OutboxRows {
    * lane is under way.
    */
   claim(options: Claim): Promise<readonly StoredEntry[]>;
-  /** Leases what follows in the lanes whose first entries this process has, each lane in its order. */
-  claimBehind(lanes: readonly string[], options: Claim): Promise<readonly StoredEntry[]>;
+  /** Leases what follows in the lanes whose first entries this process has: the second of each, then the third of each. */
+  claimBehind(lanes: readonly string[], options: Claim, perLane: number): Promise<readonly StoredEntry[]>;
   remove(ids: readonly string[]): Promise<void>;
   giveBack(rows: readonly GivenBack[]): Promise<void>;
   /** @returns which of them still were this process's */
   renew(ids: readonly string[], leasedUntil: number): Promise<ReadonlySet<string>>;
 }
 
-export interface Claim {
-  readonly limit: number;
+/** No more than so much. */
+export interface Room {
+  readonly rows: number;
+  /** Of their bodies. The one that goes beyond it is the last. */
+  readonly bytes: number;
+  readonly calls: number;
+}
+
+export interface Claim extends Room {
   readonly now: number;
   readonly leasedUntil: number;
-  /** @default true */
-  readonly calls?: boolean;
 }
 
 /** Rows per statement: SQLite and `pg` keep statements by their text, and each number is a text of its own. */
@@ -127,26 +132,38 @@ export function outboxRows(store: Store<any>, instance: string): OutboxRows {
       return rows[0]?.due ?? undefined;
     },
     // Materialized: PostgreSQL may else run the inner select again for each row, and lease more than the limit.
-    claim: ({ limit, now, leasedUntil, calls = true }) =>
+    claim: ({ rows, bytes, calls, now, leasedUntil }) =>
       claimed(
         `with picked as materialized (
-          select seq from warren_outbox as entry where due_at <= $1${calls ? "" : " and kind <> 'call'"}
+          select seq, due_at, kind, length(body) as size from warren_outbox as entry
+          where due_at <= $1${calls > 0 ? "" : " and kind <> 'call'"}
           and (lane is null or not exists (
             select 1 from warren_outbox as before where before.lane = entry.lane and before.seq < entry.seq))
-          order by due_at, seq limit $2 ${skipLocked})
-        ${lease("$3", "$4")} where seq in (select seq from picked) returning ${returned}`,
-        [now, limit, instance, leasedUntil],
+          order by due_at, seq limit $2 ${skipLocked}),
+        counted as (
+          select seq, kind, row_number() over (partition by kind order by due_at, seq) as nth,
+            sum(size) over (order by due_at, seq) - size as bytes_before from picked)
+        ${lease("$5", "$6")} where seq in (
+          select seq from counted where bytes_before < $3 and (kind <> 'call' or nth <= $4))
+        returning ${returned}`,
+        [now, rows, bytes, calls, instance, leasedUntil],
       ),
-    // Nobody else takes these, as they are first in no lane; the lease is for when the first has been sent.
-    claimBehind: (lanes, { limit, now, leasedUntil }) =>
+    // Nobody else takes these, as they are first in no lane; the lease is for when the first has been sent. What is left
+    // out is behind all that is taken, so that no lane has a gap.
+    claimBehind: (lanes, { rows, bytes, calls, now, leasedUntil }, perLane) =>
       claimed(
-        `with picked as materialized (
-          select seq from (
-            select seq, due_at, row_number() over (partition by lane order by seq) as place
-            from warren_outbox where lane in ${placesOf(4, lanes.length)}) as lanes
-          where place > 1 and place <= $1 and due_at <= $2)
-        ${lease("$3", "$4")} where seq in (select seq from picked) returning ${returned}`,
-        [limit, now, instance, leasedUntil, ...lanes],
+        `with placed as (
+          select seq, kind, due_at, length(body) as size, row_number() over (partition by lane order by seq) as place
+          from warren_outbox where lane in ${placesOf(7, lanes.length)}),
+        counted as materialized (
+          select seq, row_number() over (order by place, seq) as nth,
+            sum(size) over (order by place, seq) - size as bytes_before,
+            sum(case kind when 'call' then 1 else 0 end) over (order by place, seq) as calls
+          from placed where place > 1 and place <= $1 and due_at <= $2)
+        ${lease("$6", "$7")} where seq in (
+          select seq from counted where nth <= $3 and bytes_before < $4 and calls <= $5)
+        returning ${returned}`,
+        [perLane, now, rows, bytes, calls, instance, leasedUntil, ...lanes],
       ),
     async remove(ids) {
       const some = padded(ids);
