@@ -57,8 +57,7 @@ const sweepMs = 3_600_000;
 export function sagaHost(options: SagaHostOptions): SagaHost {
   const { runtime, plans, clock, random, log, instance, running } = options;
   const { store } = runtime;
-  const leaseMs = Math.min(...plans.map((plan) => plan.leaseMs));
-  const rows = ledger({ store, clock, instance, leaseMs });
+  const rows = ledger({ store, clock, instance });
   let isStopping = false;
   let sweeping: Timer | undefined;
   const waiters = waiting(store, clock, log, plans);
@@ -74,7 +73,7 @@ export function sagaHost(options: SagaHostOptions): SagaHost {
     stepping: (plan) => steppings.get(plan)!,
     isStopping: () => isStopping,
   });
-  const runs = runner({ store, plans, ledger: rows, advance, clock, log, leaseMs, ended: waiters.ended });
+  const runs = runner({ store, plans, ledger: rows, advance, clock, log, ended: waiters.ended });
 
   function sweepOn(): void {
     sweep(store, plans, clock.now()).catch((err) =>
@@ -95,7 +94,7 @@ export function sagaHost(options: SagaHostOptions): SagaHost {
           { message: `${plan.name} "${id}" was not begun: this app is stopping.` },
         );
       const now = clock.now();
-      const lease = runs.hasRoom ? { by: instance, until: now + leaseMs } : undefined;
+      const lease = runs.hasRoom ? { by: instance, until: now + plan.leaseMs } : undefined;
       const row = await inTransaction(store, (sql) =>
         beginRun(sql, plan, { id, input: text, conversation: undefined, principal, now, lease }),
       );

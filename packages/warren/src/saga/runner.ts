@@ -28,7 +28,6 @@ export interface RunnerOptions {
   readonly advance: Advance;
   readonly clock: Clock;
   readonly log: Logger;
-  readonly leaseMs: number;
   /** Called when a run has come to an end, or to where a person has to decide. */
   readonly ended: () => void;
 }
@@ -38,9 +37,16 @@ const maxRuns = 200;
 /** How often it is looked for what other processes left, in milliseconds. */
 const pollMs = 1_000;
 
+/** A run while this process works on it. */
+interface Active {
+  readonly row: RunRow;
+  readonly over: Promise<void>;
+}
+
 export function runner(options: RunnerOptions): Runner {
-  const { plans, ledger, advance, clock, log, leaseMs, ended } = options;
-  const active = new Map<string, Promise<void>>();
+  const { plans, ledger, advance, clock, log, ended } = options;
+  const active = new Map<string, Active>();
+  const renewMs = Math.min(...plans.map(({ leaseMs }) => leaseMs)) / 3;
   let phase: "new" | "started" | "stopping" = "new";
   let timer: Timer | undefined;
   let armedFor = Number.POSITIVE_INFINITY;
@@ -92,31 +98,30 @@ export function runner(options: RunnerOptions): Runner {
 
   function go(row: RunRow): void {
     // What this process lost to another one, and has again, while it has not noticed the first: that one is over first.
-    const before = active.get(keyOf(row)) ?? Promise.resolve();
-    const going = before
+    const before = active.get(keyOf(row))?.over ?? Promise.resolve();
+    const over = before
       .then(() => work(row))
       .then((isOver) => {
         const wasFull = active.size >= maxRuns;
-        if (active.get(keyOf(row)) === going) active.delete(keyOf(row));
+        if (active.get(keyOf(row))?.over === over) active.delete(keyOf(row));
         if (active.size === 0) renewing?.cancel();
         // One that rests may be due soon.
         if (wasFull || !isOver) wake();
       });
     if (active.size === 0) renew();
-    active.set(keyOf(row), going);
+    active.set(keyOf(row), { row, over });
   }
 
   /** @returns whether nothing is left to be done */
   async function work(row: RunRow): Promise<boolean> {
-    let run: Run | undefined;
     try {
-      run = await read(row);
+      const run = await read(row);
       await advance(run);
       if (run.state !== "done" && run.state !== "failed" && run.state !== "stuck") return false;
       ended();
       return true;
     } catch (err) {
-      await leave(row, run, err);
+      await leave(row, err);
       return false;
     }
   }
@@ -130,22 +135,20 @@ export function runner(options: RunnerOptions): Runner {
   }
 
   /** Gives a run back that could not be gone on with: at once where this process ends, else in a while. */
-  async function leave(row: RunRow, run: Run | undefined, err: unknown): Promise<void> {
+  async function leave(row: RunRow, err: unknown): Promise<void> {
     const about = { saga: row.saga, id: row.id };
     if (err instanceof LeaseLost)
       return log.warn(about, "another process went on with a run, since this one was too slow");
     if (!(err instanceof Interrupted))
       log.error({ ...about, err }, "a run of a saga could not be gone on with; trying again");
-    if (run === undefined) return;
     try {
-      const state = run.state;
-      await ledger.rest(run, state, clock.now() + (err instanceof Interrupted ? 0 : leaseMs));
+      // As its rows have it: of what was under way here, some may not have been committed.
+      await ledger.leave(row, clock.now() + (err instanceof Interrupted ? 0 : planOf(row).leaseMs));
     } catch (error) {
-      if (!(error instanceof LeaseLost))
-        log.warn(
-          { ...about, err: error },
-          "a run could not be given back; it is taken over when its lease is over",
-        );
+      log.warn(
+        { ...about, err: error },
+        "a run could not be given back; it is taken over when its lease is over",
+      );
     }
   }
 
@@ -163,10 +166,14 @@ export function runner(options: RunnerOptions): Runner {
   }
 
   function renew(): void {
-    renewing = clock.after(leaseMs / 3, () => {
-      ledger
-        .renew()
-        .catch((err) => log.warn({ err }, "the leases of runs could not be renewed; trying again"));
+    renewing = clock.after(renewMs, () => {
+      for (const plan of plans) {
+        const mine = [...active.values()].flatMap(({ row }) => (row.version === plan.version ? row.id : []));
+        if (mine.length === 0) continue;
+        ledger
+          .renew(plan, mine)
+          .catch((err) => log.warn({ err }, "the leases of runs could not be renewed; trying again"));
+      }
       if (active.size > 0) renew();
     });
   }
@@ -186,7 +193,7 @@ export function runner(options: RunnerOptions): Runner {
       phase = "stopping";
       timer?.cancel();
       await looking;
-      await Promise.all(active.values());
+      await Promise.all([...active.values()].map(({ over }) => over));
       renewing?.cancel();
     },
   };
