@@ -19,7 +19,8 @@ export interface SagaContext<I, R> {
 export interface StepContext<I, R, U, D> extends SagaContext<I, R> {
   /**
    * Typed clients. Their calls carry a key made of the step's, so that a service with a store answers a second one, after a
-   * crash or a lost answer, with what it answered the first time. Calls of idempotent methods carry none, nor do those to
+   * crash or a lost answer, with what it answered the first time. Only the call whose declared fault ended a try is made
+   * anew by the next one. Calls of idempotent methods carry none, nor do those to
    * a service that keeps no answers: there, `key` belongs into the input, or doing it twice has to be harmless.
    */
   readonly call: Clients<U>;
@@ -32,7 +33,10 @@ export interface StepContext<I, R, U, D> extends SagaContext<I, R> {
   ) => Promise<void>;
   /** The application's client of the saga's store. What it changes commits with the step's end, or not at all. */
   readonly db: D;
-  /** `<saga>/<id>/<step>`: the same for each try of `do`, and for its undo. */
+  /**
+   * `<saga>/<id>/<step>`: the same for each try of `do`, and for its undo. Where that is longer than 160 characters, a hash
+   * stands for it behind the saga's name.
+   */
   readonly key: string;
   /** 1 the first time, of `do` and of `undo`. */
   readonly attempt: number;

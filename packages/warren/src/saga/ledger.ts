@@ -202,17 +202,17 @@ export function ledger({ store, clock, instance }: LedgerOptions): Ledger {
 }
 
 async function insertStep(sql: Sql, run: Run, step: StepRow): Promise<void> {
-  const { state, attempts, undo_attempts, result, error, due_at, signal, began_at, done_at, undone_at } =
-    step;
+  const { state, attempts, undo_attempts, result, error, due_at, signal } = step;
+  const { anew, began_at, done_at, undone_at } = step;
   await sql.query(
     `insert into warren_saga_steps (saga, id, step, state, attempts, undo_attempts, result, error, due_at, signal,
-      began_at, done_at, undone_at) values (${places(13)})
+      anew, began_at, done_at, undone_at) values (${places(14)})
     on conflict (saga, id, step) do update set state = excluded.state, attempts = excluded.attempts,
       undo_attempts = excluded.undo_attempts, result = excluded.result, error = excluded.error,
-      due_at = excluded.due_at, signal = excluded.signal, done_at = excluded.done_at, undone_at = excluded.undone_at`,
+      due_at = excluded.due_at, signal = excluded.signal, anew = excluded.anew, done_at = excluded.done_at, undone_at = excluded.undone_at`,
     [
       ...[run.plan.name, run.id, step.step, state, attempts, undo_attempts, result, error, due_at, signal],
-      ...[began_at, done_at, undone_at],
+      ...[anew, began_at, done_at, undone_at],
     ],
   );
 }

@@ -43,6 +43,7 @@ export const sagaTables: Migration = {
     error text,
     due_at bigint,
     signal text,
+    anew text,
     began_at bigint not null,
     done_at bigint,
     undone_at bigint,
