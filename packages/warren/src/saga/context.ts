@@ -1,10 +1,13 @@
-import type { Event } from "../contract/contract.ts";
+import type { AnyContract, Event } from "../contract/contract.ts";
 import type { Fault } from "../fault.ts";
 import type { Logger } from "../log.ts";
 import type { Send } from "../outbox/sending.ts";
 import type { Principal } from "../principal.ts";
 import type { RetryPolicy } from "../retry/policy.ts";
 import type { Clients } from "../service/context.ts";
+
+/** The events of a contract, any of them. */
+export type EventsOf<C> = C extends AnyContract ? C["events"][keyof C["events"]] : never;
 
 /** What a run knows of itself. */
 export interface SagaContext<I, R> {
@@ -26,8 +29,11 @@ export interface StepContext<I, R, U, D> extends SagaContext<I, R> {
   readonly call: Clients<U>;
   /** Calls to be made, once the step is done: each until it is answered, under one key. Their answers are not waited for. */
   readonly send: Send<U>;
-  /** Publishes an event, once the step is done. */
-  readonly emit: <E extends Event>(
+  /**
+   * Publishes an event of a contract in `uses`, once the step is done.
+   * @throws TypeError for another event, Fault INVALID_EVENT, TOO_LARGE
+   */
+  readonly emit: <E extends EventsOf<U[keyof U]>>(
     event: E,
     data: E extends Event<any, infer V, any> ? V : never,
   ) => Promise<void>;

@@ -18,7 +18,7 @@ import { sweep } from "./sweeping.ts";
 import { type Waiting, waiting } from "./waiting.ts";
 
 export interface BeginOptions {
-  /** Says which run it is: a second one of the same id joins the first. 1 to 128 characters. */
+  /** Says which run it is: a second one of the same id joins the first. 1 to 128 characters, none of them a control character. */
   readonly id: string;
   /** On whose behalf. */
   readonly principal?: Principal;

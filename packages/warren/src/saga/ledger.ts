@@ -46,8 +46,8 @@ export interface Ledger {
   /** Makes sure in a transaction that this process still has the run, and that it waits for nothing any more. */
   hold(sql: Sql, run: Run): Promise<void>;
   change(sql: Sql, run: Run, change: RunChange): Promise<void>;
-  /** From now on what is done is undone. */
-  fail(run: Run, step: string, error: unknown): Promise<void>;
+  /** From now on what is done is undone. `undefined` where no step is the reason. */
+  fail(run: Run, step: string | undefined, error: unknown): Promise<void>;
   end(run: Run, state: "done" | "failed" | "stuck", output?: string): Promise<void>;
   /** Gives it back, for whoever comes at `dueAt`. */
   rest(run: Run, state: RunState, dueAt: number | null): Promise<void>;
@@ -169,7 +169,7 @@ export function ledger({ store, clock, instance }: LedgerOptions): Ledger {
     },
     async fail(run, step, error) {
       const failure = storedFault(error, { saga: run.plan.name, id: run.id, step });
-      const row = run.steps.get(step);
+      const row = step === undefined ? undefined : run.steps.get(step);
       await inTransaction(store, async (sql) => {
         await change(sql, run, { state: "compensating", dueAt: null, keep: true });
         await sql.query("update warren_sagas set error = $1 where saga = $2 and id = $3", [

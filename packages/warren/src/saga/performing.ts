@@ -1,4 +1,4 @@
-import type { Event } from "../contract/contract.ts";
+import { type AnyContract, type Event, eventsOf } from "../contract/contract.ts";
 import { Fault, isFault } from "../fault.ts";
 import type { Incoming } from "../message.ts";
 import { headers } from "../names.ts";
@@ -101,6 +101,7 @@ function contextOf(scope: InvocationScope, { run, key, attempt, deadline, unit, 
     conversation: run.conversation,
     principal: run.principal,
     async emit(event: Event, data: unknown): Promise<void> {
+      checkEmits(run, event);
       const about = { service: scope.contract.name, trail: invocation.trail };
       unit.send(await scope.writer.event(event, data, about));
     },
@@ -120,6 +121,15 @@ function contextOf(scope: InvocationScope, { run, key, attempt, deadline, unit, 
       return invocation.log;
     },
   };
+}
+
+/** What contracts a saga says that it uses is what the map of the system shows. @throws TypeError */
+function checkEmits({ plan }: Run, event: Event): void {
+  const contracts = Object.values(plan.uses) as readonly AnyContract[];
+  if (contracts.some((contract) => eventsOf(contract).some(({ id }) => id === event.id))) return;
+  throw new TypeError(
+    `Saga "${plan.name}" emits ${event.id}, an event of no contract in its "uses": add the contract of "${event.service}" to it.`,
+  );
 }
 
 function undoContext(context: object, run: Run, step: StepPlan): object {

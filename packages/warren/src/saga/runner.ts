@@ -1,4 +1,5 @@
 import { validated } from "../contract/schema.ts";
+import { type Fault, isFault } from "../fault.ts";
 import type { Logger } from "../log.ts";
 import type { Store } from "../store.ts";
 import type { Clock, Timer } from "../time.ts";
@@ -7,6 +8,7 @@ import { LeaseLost, type Ledger } from "./ledger.ts";
 import type { SagaPlan } from "./plan.ts";
 import { type Run, type RunRow, runOf, type StepRow } from "./run.ts";
 import { Interrupted } from "./stepping.ts";
+import { endUnreadable } from "./unreadable.ts";
 
 /** Goes on with the runs of a store that are due, in this process. */
 export interface Runner {
@@ -115,8 +117,9 @@ export function runner(options: RunnerOptions): Runner {
   /** @returns whether nothing is left to be done */
   async function work(row: RunRow): Promise<boolean> {
     try {
-      const run = await read(row);
-      await advance(run);
+      const { run, refused } = await read(row);
+      if (refused === undefined) await advance(run);
+      else await endUnreadable({ ledger, log }, run, refused);
       if (run.state !== "done" && run.state !== "failed" && run.state !== "stuck") return false;
       ended();
       return true;
@@ -126,12 +129,19 @@ export function runner(options: RunnerOptions): Runner {
     }
   }
 
-  async function read(row: RunRow): Promise<Run> {
+  /** `refused`: why the saga does not accept the input any more, which it has as it is kept. */
+  async function read(row: RunRow): Promise<{ readonly run: Run; readonly refused: Fault | undefined }> {
     const plan = planOf(row);
     const what = `The input of ${row.saga} "${row.id}"`;
-    const input = await validated(plan.input, JSON.parse(row.input), "INVALID_INPUT", what);
+    const kept: unknown = JSON.parse(row.input);
     const steps: readonly StepRow[] = await ledger.stepsOf(row);
-    return runOf(plan, row, input, steps);
+    try {
+      const input = await validated(plan.input, kept, "INVALID_INPUT", what);
+      return { run: runOf(plan, row, input, steps), refused: undefined };
+    } catch (error) {
+      if (!isFault(error) || error.code !== "INVALID_INPUT") throw error;
+      return { run: runOf(plan, row, kept, steps), refused: error };
+    }
   }
 
   /** Gives a run back that could not be gone on with: at once where this process ends, else in a while. */

@@ -43,7 +43,9 @@ async function record(
   const unit = context.unit!;
   unit.whenCommitted(wake);
   // In one order everywhere: two events at once would else wait for each other.
-  const places = [...new Set(waits.map(({ name, key }) => waitingFor(name, key(event))))].sort();
+  const places = [
+    ...new Set(waits.map(({ name, key }) => waitingFor(name, signalKey(saga, name, "key", key(event))))),
+  ].sort();
   for (const place of places) {
     const [step, key] = partsOf(place);
     await lock(unit.sql, store.dialect, saga, place);
@@ -62,6 +64,14 @@ async function record(
 /** What a run waits for, as it stands in its row. A step's name has no line break; a key may have anything. */
 function waitingFor(step: string, key: string): string {
   return `${step}\n${key}`;
+}
+
+/** What `key` or `equals` of a wait gave. @throws TypeError where it is no text */
+export function signalKey(saga: string, step: string, member: "key" | "equals", given: unknown): string {
+  if (typeof given === "string" && given !== "") return given;
+  throw new TypeError(
+    `Saga "${saga}", step "${step}": "${member}" returned ${given === "" ? "an empty text" : typeof given}; it has to return a text that tells for which runs the event is.`,
+  );
 }
 
 /** The step and the key of what a row's `waiting` says. */

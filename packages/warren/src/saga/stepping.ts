@@ -25,9 +25,9 @@ export class Interrupted extends Error {
 export type StepOutcome =
   | { readonly is: "done" }
   | { readonly is: "later"; readonly dueAt: number }
-  | { readonly is: "failed"; readonly step: string; readonly error: unknown };
+  | { readonly is: "failed"; readonly step: string | undefined; readonly error: unknown };
 
-export function failed(step: string, error: unknown): StepOutcome {
+export function failed(step: string | undefined, error: unknown): StepOutcome {
   return { is: "failed", step, error };
 }
 
