@@ -7,14 +7,13 @@ import type { InvocationScope } from "../service/invocation.ts";
 import type { Running } from "../service/running.ts";
 import type { StoreRuntime } from "../store/runtime.ts";
 import { inTransaction, type Store } from "../store.ts";
-import type { Clock, Timer } from "../time.ts";
+import type { Clock } from "../time.ts";
 import { advancing } from "./advancing.ts";
 import { beginRun, inputText } from "./beginning.ts";
 import { ledger } from "./ledger.ts";
 import type { SagaPlan } from "./plan.ts";
 import { runner } from "./runner.ts";
 import { stepping } from "./stepping.ts";
-import { sweep } from "./sweeping.ts";
 import { type Waiting, waiting } from "./waiting.ts";
 
 export interface BeginOptions {
@@ -52,14 +51,11 @@ export interface SagaHostOptions {
   readonly instance: string;
 }
 
-const sweepMs = 3_600_000;
-
 export function sagaHost(options: SagaHostOptions): SagaHost {
   const { runtime, plans, clock, random, log, instance, running } = options;
   const { store } = runtime;
   const rows = ledger({ store, clock, instance });
   let isStopping = false;
-  let sweeping: Timer | undefined;
   const waiters = waiting(store, clock, log, plans);
   const common = { ledger: rows, clock, random, log, running };
   const steppings = new Map(
@@ -74,13 +70,6 @@ export function sagaHost(options: SagaHostOptions): SagaHost {
     isStopping: () => isStopping,
   });
   const runs = runner({ store, plans, ledger: rows, advance, clock, log, ended: waiters.ended });
-
-  function sweepOn(): void {
-    sweep(store, plans, clock.now()).catch((err) =>
-      log.warn({ err }, "ended runs of sagas could not be deleted"),
-    );
-    sweeping = clock.after(sweepMs, sweepOn);
-  }
 
   return {
     store,
@@ -102,13 +91,9 @@ export function sagaHost(options: SagaHostOptions): SagaHost {
     },
     outcome: waiters.outcome,
     wake: runs.wake,
-    start() {
-      runs.start();
-      sweepOn();
-    },
+    start: runs.start,
     async stop() {
       isStopping = true;
-      sweeping?.cancel();
       await runs.stop();
       waiters.stop();
     },

@@ -186,9 +186,10 @@ export function ledger({ store, clock, instance }: LedgerOptions): Ledger {
       await inTransaction(store, async (sql) => {
         await change(sql, run, { state, dueAt: null, keep: false });
         if (state !== "stuck")
-          await sql.query("update warren_sagas set output = $1, ended_at = $2 where saga = $3 and id = $4", [
-            ...[output ?? null, clock.now(), run.plan.name, run.id],
-          ]);
+          await sql.query(
+            `update warren_sagas set output = $1, ended_at = $2, expires_at = $3 where saga = $4 and id = $5`,
+            [...[output ?? null, clock.now(), clock.now() + run.plan.keepMs, run.plan.name, run.id]],
+          );
       });
     },
     rest: (run, state, dueAt) => change(store, run, { state, dueAt, keep: false }),

@@ -8,6 +8,9 @@ import type { Ledger } from "./ledger.ts";
 import type { SagaPlan, WaitPlan } from "./plan.ts";
 import { noteStep, type Run, type StepRow } from "./run.ts";
 
+/** A signal is of use for as long as a run may ask for it, and some time more for runs whose processes are down. */
+const spareMs = 86_400_000;
+
 /**
  * What hears the events that sagas of one name wait for: a service of that name, whose reactions keep each event as a
  * signal, once for each message. `undefined` where they wait for none.
@@ -43,6 +46,7 @@ async function record(
   const unit = context.unit!;
   unit.whenCommitted(wake);
   // In one order everywhere: two events at once would else wait for each other.
+  const expiresAt = clock.now() + Math.max(...waits.map(({ earlyMs }) => earlyMs)) + spareMs;
   const places = [
     ...new Set(waits.map(({ name, key }) => waitingFor(name, signalKey(saga, name, "key", key(event))))),
   ].sort();
@@ -50,9 +54,9 @@ async function record(
     const [step, key] = partsOf(place);
     await lock(unit.sql, store.dialect, saga, place);
     await unit.sql.query(
-      `insert into warren_saga_signals (saga, step, key, message_id, event, received_at)
-        values ($1, $2, $3, $4, $5, $6) on conflict do nothing`,
-      [saga, step, key, context.messageId, JSON.stringify(event), clock.now()],
+      `insert into warren_saga_signals (saga, step, key, message_id, event, received_at, expires_at)
+        values ($1, $2, $3, $4, $5, $6, $7) on conflict do nothing`,
+      [saga, step, key, context.messageId, JSON.stringify(event), clock.now(), expiresAt],
     );
     await unit.sql.query(
       "update warren_sagas set due_at = $1 where saga = $2 and waiting = $3 and leased_by is null",
