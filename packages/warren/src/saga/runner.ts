@@ -31,7 +31,7 @@ export interface RunnerOptions {
   readonly clock: Clock;
   readonly log: Logger;
   /** Called when a run has come to an end, or to where a person has to decide. */
-  readonly ended: () => void;
+  readonly ended: (row: RunRow) => void;
 }
 
 /** Runs at once, in one process and store. */
@@ -121,7 +121,7 @@ export function runner(options: RunnerOptions): Runner {
       if (refused === undefined) await advance(run);
       else await endUnreadable({ ledger, log }, run, refused);
       if (run.state !== "done" && run.state !== "failed" && run.state !== "stuck") return false;
-      ended();
+      ended(row);
       return true;
     } catch (err) {
       await leave(row, err);
