@@ -80,7 +80,7 @@ export interface SagaBuilder<S, U, D, R> {
   /**
    * Something to do, and how to undo it. `do` may run more than once: after a failure that may pass, and after a process
    * died in it. `undo` runs, last step first, where `do` ran or may have run, and a later step failed for good.
-   * @throws TypeError for a name that another step has, or that cannot be part of a key
+   * @throws TypeError for a name that another step has, that cannot be part of a key, or that is Warren's own (`finish`, `undo`)
    */
   step<const N extends string, T>(
     name: N & Fresh<N, R>,
@@ -110,7 +110,7 @@ export interface SagaBuilder<S, U, D, R> {
 
 /** Steps that run at the same time; none has what another of them gives. */
 export interface ParallelBuilder<S, U, D, R, P> {
-  /** @throws TypeError for a name that another step has, or that cannot be part of a key */
+  /** @throws TypeError for a name that another step has, that cannot be part of a key, or that is Warren's own (`finish`, `undo`) */
   step<const N extends string, T>(
     name: N & Fresh<N, R & P>,
     step: StepOptions<Out<S>, R, U, D, T>,
