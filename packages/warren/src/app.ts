@@ -16,6 +16,7 @@ import { entryWriter } from "./outbox/writer.ts";
 import { burying } from "./retry/bury.ts";
 import { mover } from "./retry/move.ts";
 import { retrier } from "./retry/retrier.ts";
+import { deadQueue } from "./retry/topology.ts";
 import { boundClient, boundEveryClient } from "./rpc/bound-client.ts";
 import { type Caller, caller } from "./rpc/caller.ts";
 import type { MakeCall } from "./rpc/outgoing.ts";
@@ -76,11 +77,11 @@ export function app(options: AppOptions): App {
   async function attach(): Promise<void> {
     await noteServices(
       transport,
-      parts.services.map(({ contract }) => contract.name),
+      [...new Set([...parts.services.map(({ contract }) => contract.name), ...parts.sagaNames])],
       log,
     );
     for (const runtime of parts.runtimes) await runtime.open();
-    await transport.declare(topologyOf(parts.services, parts.instance));
+    await transport.declare(topologyOf(parts.services, parts.sagaNames, parts.instance));
     await calls.start();
     const attaching = parts.services.flatMap((service) => consumeAs({ ...parts, ...parts.scopeOf(service) }));
     const outcomes = await Promise.allSettled(attaching);
@@ -227,6 +228,7 @@ function assemble(options: AppOptions) {
   return {
     ...common,
     services,
+    sagaNames: sagas.names,
     hosts: sagas.host({ ...common, random, running: runs, scope, runtimeOf }),
     runtimes: [...runtimes.values()],
     runtimeOf,
@@ -244,6 +246,8 @@ function assemble(options: AppOptions) {
     scope,
     scopeOf: (service: Service) => ({
       service,
+      // What keeps events for sagas is Warren's own: nobody is to be let in there, and nothing of theirs is to be counted.
+      use: sagas.services.includes(service) ? [] : use,
       scope: scope(service.contract, service.definition.uses ?? {}, service.definition.store),
     }),
   };
@@ -280,8 +284,12 @@ function knownContracts({ services = [], contracts = [] }: AppOptions): readonly
   return [...byName.values()];
 }
 
-function topologyOf(services: readonly Service[], instance: string): Topology {
-  return mergedTopology([sharedTopology, ...services.map((service) => serviceTopology(service, instance))]);
+function topologyOf(services: readonly Service[], sagas: readonly string[], instance: string): Topology {
+  return mergedTopology([
+    sharedTopology,
+    ...services.map((service) => serviceTopology(service, instance)),
+    { queues: sagas.map(deadQueue) },
+  ]);
 }
 
 /** Wraps a caller's calls in the app's outgoing middleware; costs nothing where there is none. */

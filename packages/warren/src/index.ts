@@ -146,6 +146,7 @@ export {
   type Sql,
   type SqlValue,
   type Store,
+  StoreUnreachable,
   type Transaction,
 } from "./store.ts";
 export { type Clock, delay, systemClock, type Timer } from "./time.ts";

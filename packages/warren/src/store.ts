@@ -75,6 +75,14 @@ export class OutcomeUnknown extends Error {
   }
 }
 
+/** The database cannot be reached, or the connection to it was lost: no statement was at fault. */
+export class StoreUnreachable extends Error {
+  constructor(message: string, cause: unknown) {
+    super(message, { cause });
+    this.name = "StoreUnreachable";
+  }
+}
+
 /** In what the SQL of two databases differs, as far as Warren's own tables need it. */
 export interface Dialect {
   /** The type of a column of bytes. */

@@ -9,6 +9,7 @@ import {
   rpc,
   type Service,
   type SystemMap,
+  saga,
   service,
 } from "../src/index.ts";
 import { sqlite } from "../src/sqlite/index.ts";
@@ -288,6 +289,17 @@ test("calls are certain where a contract has no other use, and possible where it
     ["b", [{ to: "orders", certain: false }]],
     ["c", [{ to: "orders", certain: true }]],
     ["orders", []],
+  ]);
+});
+
+test("calls of a saga are certain where its contract has no events that it may emit", () => {
+  const plain = contract("plain", { methods: { ask: rpc() } });
+  const work = saga("work", { input: order, uses: { orders, plain }, store }).finish();
+  expect(mapOf([], { sagas: [work] }).sagas.map(({ calls }) => calls)).toEqual([
+    [
+      { to: "orders", certain: false },
+      { to: "plain", certain: true },
+    ],
   ]);
 });
 

@@ -2,7 +2,7 @@ import { describe, expect, it, vi } from "vitest";
 import { type App, type Saga, type Store, saga } from "../src/index.ts";
 import { type VirtualClock, virtualClock } from "../src/testing/virtual-clock.ts";
 import { fast, order, payments, type SagaWorld, sagaWorld, stores } from "./sagas-world.ts";
-import { faultOf } from "./shape-world.ts";
+import { faultOf, gate } from "./shape-world.ts";
 
 const book = { sku: "book", cents: 100 };
 const minuteMs = 60_000;
@@ -211,6 +211,31 @@ describe.each(stores)("a saga that waits, on $name", (kind) => {
     await until(shop, slow, "o-1", "failed", clock);
     expect(await fault).toMatchObject({ code: "TIMEOUT" });
     expect(world().done).toEqual(["hangs", "undone true"]);
+  });
+
+  it("reads of each run that is waited for what became of it, and not of all the others whenever one ends", async () => {
+    const store = world().store();
+    const read: object[] = [];
+    const spied: Store = {
+      ...store,
+      async query(text, values) {
+        const result = await store.query<any>(text, values);
+        if (text.includes("from warren_sagas where (saga, id)")) read.push(...result.rows);
+        return result;
+      },
+    };
+    const gates = new Map(Array.from({ length: 40 }, (_, i) => [`o-${i}`, gate()]));
+    const held = saga("held", { input: order, store: spied })
+      .step("one", { do: ({ id }) => gates.get(id)!.promise })
+      .finish(({ id }) => id);
+    const shop = await world().start({ sagas: [held], clock: virtualClock() });
+    const results = [...gates.keys()].map((id) => shop.run(held, book, { id }));
+    for (const [i, [id, { open }]] of [...gates].entries()) {
+      open();
+      expect(await results[i]).toBe(id);
+    }
+    expect(read.length).toBeLessThanOrEqual(2 * gates.size);
+    for (const row of read) expect(Object.keys(row)).not.toContain("input");
   });
 
   it("ends the waiting of whoever asked when their time is over, and goes on itself", async () => {

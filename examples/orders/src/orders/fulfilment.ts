@@ -20,7 +20,7 @@ export type Fulfilment = Saga<z.input<typeof input>, undefined>;
  * both, and what comes after there is no way back has to succeed, and is tried for hours.
  */
 export function fulfilment(store: Store<Kysely<OrdersTables>>): Fulfilment {
-  return saga("fulfilment", { input, uses: { inventory, stock, shipping }, store, retry: soon })
+  return saga("fulfilment", { input, uses: { orders, inventory, stock, shipping }, store, retry: soon })
     .step("order", {
       do: () => undefined,
       async undo({ input: { orderId }, db, emit, error }) {

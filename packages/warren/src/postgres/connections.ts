@@ -1,4 +1,5 @@
 import type { Pool, PoolClient } from "pg";
+import { StoreUnreachable } from "../store.ts";
 import { isLost, reasonOf } from "./place.ts";
 
 /** The connections of one store: at most so many at once, the others wait for their turn. */
@@ -46,9 +47,10 @@ export function connections(pool: Pool, most: number, place: string): Connection
         client = await pool.connect();
       } catch (error) {
         pass();
-        throw new Error(`The PostgreSQL database ${place} cannot be reached: ${reasonOf(error)}`, {
-          cause: error,
-        });
+        throw new StoreUnreachable(
+          `The PostgreSQL database ${place} cannot be reached: ${reasonOf(error)}`,
+          error,
+        );
       }
       const isUsed = seen.has(client);
       // A connection may end while no statement is under way, and while it is closed. Nobody listening ends the process.
@@ -78,10 +80,8 @@ export function connections(pool: Pool, most: number, place: string): Connection
 export function failureOf(error: unknown, connection: Connection, place: string, then: string): unknown {
   const lost = connection.lost() ?? (isLost(error) ? error : undefined);
   if (lost === undefined) return error;
-  return new Error(
+  return new StoreUnreachable(
     `The connection to the PostgreSQL database ${place} was lost (${reasonOf(lost)}). ${then}`,
-    {
-      cause: error,
-    },
+    error,
   );
 }

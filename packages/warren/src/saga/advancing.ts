@@ -5,9 +5,17 @@ import type { Clock } from "../time.ts";
 import { undoing } from "./compensating.ts";
 import type { Ledger } from "./ledger.ts";
 import { outOfTime } from "./performing.ts";
-import { namesOf, type SagaPlan, type SleepPlan, type Stage, type StepPlan, type WaitPlan } from "./plan.ts";
+import {
+  finishing,
+  namesOf,
+  type SagaPlan,
+  type SleepPlan,
+  type Stage,
+  type StepPlan,
+  type WaitPlan,
+} from "./plan.ts";
 import { firstRow, type Run } from "./run.ts";
-import { takeSignal } from "./signals.ts";
+import { signalKey, takeSignal } from "./signals.ts";
 import { failed, Interrupted, type StepOutcome, type Stepping } from "./stepping.ts";
 import { toText } from "./stored-json.ts";
 
@@ -38,7 +46,10 @@ export function advancing(options: AdvancingOptions): Advance {
       if (isStopping()) throw new Interrupted();
       const late = run.deadline !== undefined && clock.now() >= run.deadline;
       const outcome: Outcome = late
-        ? failed(nameOf(stage), outOfTime(run, `it was to end ${run.plan.deadlineMs} ms after it began`))
+        ? failed(
+            unfinishedOf(run, stage),
+            outOfTime(run, `it was to end ${run.plan.deadlineMs} ms after it began`),
+          )
         : await pass(run, stage);
       if (outcome.is === "rested") return true;
       if (outcome.is === "later") {
@@ -88,7 +99,7 @@ export function advancing(options: AdvancingOptions): Advance {
     if (row === undefined) {
       let lasts: number;
       try {
-        lasts = typeof ms === "number" ? ms : ms({ id: run.id, input: run.input, done: run.done });
+        lasts = typeof ms === "number" ? ms : ms(told(run));
         if (!Number.isFinite(lasts)) throw new TypeError(`Step "${name}" sleeps for ${lasts} ms.`);
       } catch (error) {
         return failed(name, error);
@@ -111,7 +122,7 @@ export function advancing(options: AdvancingOptions): Advance {
     const row = run.steps.get(name) ?? firstRow(name, "waiting", now, until);
     let key: string;
     try {
-      key = stage.equals({ id: run.id, input: run.input, done: run.done });
+      key = signalKey(run.plan.name, name, "equals", stage.equals(told(run)));
     } catch (error) {
       return failed(name, error);
     }
@@ -124,10 +135,10 @@ export function advancing(options: AdvancingOptions): Advance {
   async function finish(run: Run): Promise<boolean> {
     let output: string | undefined;
     try {
-      output = toText(await run.plan.finish({ id: run.id, input: run.input, done: run.done }), "finish");
+      output = toText(await run.plan.finish(told(run)), finishing);
     } catch (error) {
       log.warn({ ...about(run), err: error }, "a saga could not be finished, and is undone");
-      await ledger.fail(run, "finish", error);
+      await ledger.fail(run, finishing, error);
       return false;
     }
     await ledger.end(run, "done", output);
@@ -144,8 +155,13 @@ function isOver(run: Run, stage: Stage): boolean {
   return namesOf(stage).every((name) => run.steps.get(name)?.done_at != null);
 }
 
-function nameOf(stage: Stage): string {
-  return namesOf(stage)[0] ?? stage.kind;
+/** Of what is beside each other: the first that has not ended. */
+function unfinishedOf(run: Run, stage: Stage): string | undefined {
+  return namesOf(stage).find((name) => run.steps.get(name)?.done_at == null);
+}
+
+function told({ id, input, done }: Run): object {
+  return { id, input, done };
 }
 
 function about({ plan, id, conversation }: Run): object {

@@ -2,6 +2,7 @@ import { isDeepStrictEqual } from "node:util";
 import { validated } from "../contract/schema.ts";
 import { Fault } from "../fault.ts";
 import type { Principal } from "../principal.ts";
+import { isKey } from "../rpc/key.ts";
 import type { Unit } from "../store/unit.ts";
 import type { Sql, Store } from "../store.ts";
 import type { SagaPlan } from "./plan.ts";
@@ -28,8 +29,10 @@ const longestId = 128;
  * @throws Fault INVALID_INPUT; TypeError for an id that is none
  */
 export async function inputText(plan: SagaPlan, id: string, input: unknown): Promise<string> {
-  if (typeof id !== "string" || id === "" || id.length > longestId)
-    throw new TypeError(`Saga "${plan.name}": a run's id is a text of 1 to ${longestId} characters.`);
+  if (!isKey(id) || id.length > longestId)
+    throw new TypeError(
+      `Saga "${plan.name}": a run's id is a text of 1 to ${longestId} characters, none of them a control character.`,
+    );
   const what = `The input of the saga ${plan.name}`;
   return toText(await validated(plan.input, input, "INVALID_INPUT", what), what) ?? "null";
 }

@@ -32,7 +32,7 @@ export function undoing(options: AdvancingOptions): (run: Run) => Promise<void> 
     { step, error }: StepOutcome & { readonly is: "failed" },
   ): Promise<void> {
     const stored = storedFault(error, { saga: run.plan.name, id: run.id, step });
-    await ledger.saveStep(run, { ...run.steps.get(step)!, state: "stuck", error: stored });
+    await ledger.saveStep(run, { ...run.steps.get(step!)!, state: "stuck", error: stored });
     log.error(
       { saga: run.plan.name, id: run.id, step, err: error },
       "a step of a saga cannot be undone: mend what hinders it and call app.sagas.retry, or undo it by hand and say so",
@@ -46,7 +46,7 @@ export function undoing(options: AdvancingOptions): (run: Run) => Promise<void> 
 }
 
 /** The steps of a stage that are still to be undone: those that began, and have an undo. */
-function leftOf(run: Run, stage: Stage, stuck = false): readonly StepPlan[] {
+export function leftOf(run: Run, stage: Stage, stuck = false): readonly StepPlan[] {
   return stepsOf(stage).filter(({ name, undo }) => {
     const row = run.steps.get(name);
     if (undo === undefined || row === undefined || row.state === "undone") return false;

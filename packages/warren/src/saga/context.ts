@@ -1,10 +1,13 @@
-import type { Event } from "../contract/contract.ts";
+import type { AnyContract, Event } from "../contract/contract.ts";
 import type { Fault } from "../fault.ts";
 import type { Logger } from "../log.ts";
 import type { Send } from "../outbox/sending.ts";
 import type { Principal } from "../principal.ts";
 import type { RetryPolicy } from "../retry/policy.ts";
 import type { Clients } from "../service/context.ts";
+
+/** The events of a contract, any of them. */
+export type EventsOf<C> = C extends AnyContract ? C["events"][keyof C["events"]] : never;
 
 /** What a run knows of itself. */
 export interface SagaContext<I, R> {
@@ -19,20 +22,27 @@ export interface SagaContext<I, R> {
 export interface StepContext<I, R, U, D> extends SagaContext<I, R> {
   /**
    * Typed clients. Their calls carry a key made of the step's, so that a service with a store answers a second one, after a
-   * crash or a lost answer, with what it answered the first time. Calls of idempotent methods carry none, nor do those to
+   * crash or a lost answer, with what it answered the first time. Only the call whose declared fault ended a try is made
+   * anew by the next one. Calls of idempotent methods carry none, nor do those to
    * a service that keeps no answers: there, `key` belongs into the input, or doing it twice has to be harmless.
    */
   readonly call: Clients<U>;
   /** Calls to be made, once the step is done: each until it is answered, under one key. Their answers are not waited for. */
   readonly send: Send<U>;
-  /** Publishes an event, once the step is done. */
-  readonly emit: <E extends Event>(
+  /**
+   * Publishes an event of a contract in `uses`, once the step is done.
+   * @throws TypeError for another event, Fault INVALID_EVENT, TOO_LARGE
+   */
+  readonly emit: <E extends EventsOf<U[keyof U]>>(
     event: E,
     data: E extends Event<any, infer V, any> ? V : never,
   ) => Promise<void>;
   /** The application's client of the saga's store. What it changes commits with the step's end, or not at all. */
   readonly db: D;
-  /** `<saga>/<id>/<step>`: the same for each try of `do`, and for its undo. */
+  /**
+   * `<saga>/<id>/<step>`: the same for each try of `do`, and for its undo. Where that is longer than 160 characters, a hash
+   * stands for it behind the saga's name.
+   */
   readonly key: string;
   /** 1 the first time, of `do` and of `undo`. */
   readonly attempt: number;

@@ -7,18 +7,17 @@ import type { InvocationScope } from "../service/invocation.ts";
 import type { Running } from "../service/running.ts";
 import type { StoreRuntime } from "../store/runtime.ts";
 import { inTransaction, type Store } from "../store.ts";
-import type { Clock, Timer } from "../time.ts";
+import type { Clock } from "../time.ts";
 import { advancing } from "./advancing.ts";
 import { beginRun, inputText } from "./beginning.ts";
 import { ledger } from "./ledger.ts";
 import type { SagaPlan } from "./plan.ts";
 import { runner } from "./runner.ts";
 import { stepping } from "./stepping.ts";
-import { sweep } from "./sweeping.ts";
 import { type Waiting, waiting } from "./waiting.ts";
 
 export interface BeginOptions {
-  /** Says which run it is: a second one of the same id joins the first. 1 to 128 characters. */
+  /** Says which run it is: a second one of the same id joins the first. 1 to 128 characters, none of them a control character. */
   readonly id: string;
   /** On whose behalf. */
   readonly principal?: Principal;
@@ -52,15 +51,11 @@ export interface SagaHostOptions {
   readonly instance: string;
 }
 
-const sweepMs = 3_600_000;
-
 export function sagaHost(options: SagaHostOptions): SagaHost {
   const { runtime, plans, clock, random, log, instance, running } = options;
   const { store } = runtime;
-  const leaseMs = Math.min(...plans.map((plan) => plan.leaseMs));
-  const rows = ledger({ store, clock, instance, leaseMs });
+  const rows = ledger({ store, clock, instance });
   let isStopping = false;
-  let sweeping: Timer | undefined;
   const waiters = waiting(store, clock, log, plans);
   const common = { ledger: rows, clock, random, log, running };
   const steppings = new Map(
@@ -74,14 +69,7 @@ export function sagaHost(options: SagaHostOptions): SagaHost {
     stepping: (plan) => steppings.get(plan)!,
     isStopping: () => isStopping,
   });
-  const runs = runner({ store, plans, ledger: rows, advance, clock, log, leaseMs, ended: waiters.ended });
-
-  function sweepOn(): void {
-    sweep(store, plans, clock.now()).catch((err) =>
-      log.warn({ err }, "ended runs of sagas could not be deleted"),
-    );
-    sweeping = clock.after(sweepMs, sweepOn);
-  }
+  const runs = runner({ store, plans, ledger: rows, advance, clock, log, ended: waiters.ended });
 
   return {
     store,
@@ -95,7 +83,7 @@ export function sagaHost(options: SagaHostOptions): SagaHost {
           { message: `${plan.name} "${id}" was not begun: this app is stopping.` },
         );
       const now = clock.now();
-      const lease = runs.hasRoom ? { by: instance, until: now + leaseMs } : undefined;
+      const lease = runs.hasRoom ? { by: instance, until: now + plan.leaseMs } : undefined;
       const row = await inTransaction(store, (sql) =>
         beginRun(sql, plan, { id, input: text, conversation: undefined, principal, now, lease }),
       );
@@ -103,13 +91,9 @@ export function sagaHost(options: SagaHostOptions): SagaHost {
     },
     outcome: waiters.outcome,
     wake: runs.wake,
-    start() {
-      runs.start();
-      sweepOn();
-    },
+    start: runs.start,
     async stop() {
       isStopping = true;
-      sweeping?.cancel();
       await runs.stop();
       waiters.stop();
     },

@@ -30,15 +30,15 @@ export interface Strangers {
 
 /** The rows of runs, written by whoever has the lease. Each member but the reading ones throws LeaseLost where it is gone. */
 export interface Ledger {
-  /** Takes up to `limit` runs that are due. */
+  /** Takes up to `limit` runs that are due. One that cannot be taken is left to the next time. */
   claim(plans: readonly SagaPlan[], limit: number): Promise<readonly RunRow[]>;
   /** When the next of them is due. */
   nextDue(plans: readonly SagaPlan[]): Promise<number | undefined>;
   /** Runs under way of the same sagas that keep to other versions, counted, with one of them each. */
   strangers(plans: readonly SagaPlan[]): Promise<readonly Strangers[]>;
   stepsOf(row: RunRow): Promise<readonly StepRow[]>;
-  /** For all that this process has. */
-  renew(): Promise<void>;
+  /** For runs that this process works on, all of this plan. What it has and does not work on is left to others in time. */
+  renew(plan: SagaPlan, ids: readonly string[]): Promise<void>;
   /** The row of a step, as part of a transaction that says that this process still has the run. */
   putStep(sql: Sql, run: Run, step: StepRow): Promise<void>;
   /** The same in a transaction of its own. */
@@ -46,25 +46,26 @@ export interface Ledger {
   /** Makes sure in a transaction that this process still has the run, and that it waits for nothing any more. */
   hold(sql: Sql, run: Run): Promise<void>;
   change(sql: Sql, run: Run, change: RunChange): Promise<void>;
-  /** From now on what is done is undone. */
-  fail(run: Run, step: string, error: unknown): Promise<void>;
+  /** From now on what is done is undone. `undefined` where no step is the reason. */
+  fail(run: Run, step: string | undefined, error: unknown): Promise<void>;
   end(run: Run, state: "done" | "failed" | "stuck", output?: string): Promise<void>;
   /** Gives it back, for whoever comes at `dueAt`. */
   rest(run: Run, state: RunState, dueAt: number | null): Promise<void>;
+  /** The same for one that is left as it stands in its rows. Does nothing where this process does not have it. */
+  leave(row: Pick<RunRow, "saga" | "id">, dueAt: number): Promise<void>;
 }
 
 export interface LedgerOptions {
   readonly store: Store<any>;
   readonly clock: Clock;
   readonly instance: string;
-  readonly leaseMs: number;
 }
 
 const places = (count: number, from = 1): string =>
   Array.from({ length: count }, (_, i) => `$${i + from}`).join(", ");
 
-export function ledger({ store, clock, instance, leaseMs }: LedgerOptions): Ledger {
-  const leasedUntil = (): number => clock.now() + leaseMs;
+export function ledger({ store, clock, instance }: LedgerOptions): Ledger {
+  const leasedUntil = ({ leaseMs }: SagaPlan): number => clock.now() + leaseMs;
 
   async function held(run: Run, statement: Promise<{ readonly changes: number }>): Promise<void> {
     if ((await statement).changes === 0) throw new LeaseLost(run);
@@ -78,7 +79,7 @@ export function ledger({ store, clock, instance, leaseMs }: LedgerOptions): Ledg
           since = case when state = 'waiting' then $2 else since end,
           state = case when state = 'waiting' then 'running' else state end
         where saga = $3 and id = $4 and leased_by = $5`,
-        [leasedUntil(), clock.now(), run.plan.name, run.id, instance],
+        [leasedUntil(run.plan), clock.now(), run.plan.name, run.id, instance],
       ),
     );
     if (run.state === "waiting") run.state = "running";
@@ -92,7 +93,7 @@ export function ledger({ store, clock, instance, leaseMs }: LedgerOptions): Ledg
           since = case when state = $1 then since else $5 end
         where saga = $6 and id = $7 and leased_by = $8`,
         [
-          ...[state, keep ? leasedUntil() : dueAt, keep ? instance : null, waiting, clock.now()],
+          ...[state, keep ? leasedUntil(run.plan) : dueAt, keep ? instance : null, waiting, clock.now()],
           ...[run.plan.name, run.id, instance],
         ],
       ),
@@ -110,20 +111,25 @@ export function ledger({ store, clock, instance, leaseMs }: LedgerOptions): Ledg
     change,
     putStep,
     async claim(plans, limit) {
-      const due = await store.query<{ saga: string; id: string }>(
-        `select saga, id from warren_sagas where due_at <= $1 and version in (${places(plans.length, 3)})
+      const due = await store.query<Pick<RunRow, "saga" | "id" | "version">>(
+        `select saga, id, version from warren_sagas where due_at <= $1 and version in (${places(plans.length, 3)})
           order by due_at limit $2`,
         [clock.now(), limit, ...plans.map(({ version }) => version)],
       );
-      const claimed = due.rows.map(async ({ saga, id }) => {
+      const claimed = due.rows.map(async ({ saga, id, version }) => {
+        const plan = plans.find((each) => each.version === version)!;
         const { rows } = await store.query<RunRow>(
           `update warren_sagas set leased_by = $1, due_at = $2
             where saga = $3 and id = $4 and due_at <= $5 returning *`,
-          [instance, leasedUntil(), saga, id, clock.now()],
+          [instance, leasedUntil(plan), saga, id, clock.now()],
         );
         return rows;
       });
-      return (await Promise.all(claimed)).flat();
+      const settled = await Promise.allSettled(claimed);
+      const taken = settled.flatMap((each) => (each.status === "fulfilled" ? each.value : []));
+      // What was taken is gone on with, whatever became of the others: nobody else will before its lease is over.
+      if (taken.length === 0) await Promise.all(claimed);
+      return taken;
     },
     async nextDue(plans) {
       const { rows } = await store.query<{ due_at: number }>(
@@ -150,11 +156,12 @@ export function ledger({ store, clock, instance, leaseMs }: LedgerOptions): Ledg
       );
       return rows.map(({ saga: _saga, id: _id, ...step }) => step);
     },
-    async renew() {
-      await store.query("update warren_sagas set due_at = $1 where leased_by = $2", [
-        leasedUntil(),
-        instance,
-      ]);
+    async renew(plan, ids) {
+      await store.query(
+        `update warren_sagas set due_at = $1
+          where leased_by = $2 and saga = $3 and id in (${places(ids.length, 4)})`,
+        [leasedUntil(plan), instance, plan.name, ...ids],
+      );
     },
     async saveStep(run, step) {
       await inTransaction(store, (sql) => putStep(sql, run, step));
@@ -162,7 +169,7 @@ export function ledger({ store, clock, instance, leaseMs }: LedgerOptions): Ledg
     },
     async fail(run, step, error) {
       const failure = storedFault(error, { saga: run.plan.name, id: run.id, step });
-      const row = run.steps.get(step);
+      const row = step === undefined ? undefined : run.steps.get(step);
       await inTransaction(store, async (sql) => {
         await change(sql, run, { state: "compensating", dueAt: null, keep: true });
         await sql.query("update warren_sagas set error = $1 where saga = $2 and id = $3", [
@@ -179,27 +186,34 @@ export function ledger({ store, clock, instance, leaseMs }: LedgerOptions): Ledg
       await inTransaction(store, async (sql) => {
         await change(sql, run, { state, dueAt: null, keep: false });
         if (state !== "stuck")
-          await sql.query("update warren_sagas set output = $1, ended_at = $2 where saga = $3 and id = $4", [
-            ...[output ?? null, clock.now(), run.plan.name, run.id],
-          ]);
+          await sql.query(
+            `update warren_sagas set output = $1, ended_at = $2, expires_at = $3 where saga = $4 and id = $5`,
+            [...[output ?? null, clock.now(), clock.now() + run.plan.keepMs, run.plan.name, run.id]],
+          );
       });
     },
     rest: (run, state, dueAt) => change(store, run, { state, dueAt, keep: false }),
+    async leave({ saga, id }, dueAt) {
+      await store.query(
+        "update warren_sagas set due_at = $1, leased_by = null where saga = $2 and id = $3 and leased_by = $4",
+        [dueAt, saga, id, instance],
+      );
+    },
   };
 }
 
 async function insertStep(sql: Sql, run: Run, step: StepRow): Promise<void> {
-  const { state, attempts, undo_attempts, result, error, due_at, signal, began_at, done_at, undone_at } =
-    step;
+  const { state, attempts, undo_attempts, result, error, due_at, signal } = step;
+  const { anew, began_at, done_at, undone_at } = step;
   await sql.query(
     `insert into warren_saga_steps (saga, id, step, state, attempts, undo_attempts, result, error, due_at, signal,
-      began_at, done_at, undone_at) values (${places(13)})
+      anew, began_at, done_at, undone_at) values (${places(14)})
     on conflict (saga, id, step) do update set state = excluded.state, attempts = excluded.attempts,
       undo_attempts = excluded.undo_attempts, result = excluded.result, error = excluded.error,
-      due_at = excluded.due_at, signal = excluded.signal, done_at = excluded.done_at, undone_at = excluded.undone_at`,
+      due_at = excluded.due_at, signal = excluded.signal, anew = excluded.anew, done_at = excluded.done_at, undone_at = excluded.undone_at`,
     [
       ...[run.plan.name, run.id, step.step, state, attempts, undo_attempts, result, error, due_at, signal],
-      ...[began_at, done_at, undone_at],
+      ...[anew, began_at, done_at, undone_at],
     ],
   );
 }

@@ -1,14 +1,15 @@
-import type { Event } from "../contract/contract.ts";
+import { type AnyContract, type Event, eventsOf } from "../contract/contract.ts";
 import { Fault, isFault } from "../fault.ts";
 import type { Incoming } from "../message.ts";
 import { headers } from "../names.ts";
-import type { Caller } from "../rpc/caller.ts";
 import type { Operation } from "../service/context.ts";
 import { Invocation, type InvocationScope } from "../service/invocation.ts";
 import type { Running } from "../service/running.ts";
 import type { Unit } from "../store/unit.ts";
 import type { StepPlan } from "./plan.ts";
 import type { Run } from "./run.ts";
+import type { StepCalls } from "./step-calls.ts";
+import { stepKey } from "./step-key.ts";
 
 export interface PerformingOptions {
   /** Of the saga, with the app's caller and publisher. */
@@ -19,10 +20,10 @@ export interface PerformingOptions {
 export interface Performance {
   readonly run: Run;
   readonly step: StepPlan;
-  /** What is done: the key of its calls. */
   readonly direction: "do" | "undo";
   readonly attempt: number;
   readonly unit: Unit;
+  readonly calls: StepCalls;
   /** Where it is known earlier: aborts the signal of what runs. */
   readonly aborted?: AbortSignal | undefined;
 }
@@ -32,16 +33,15 @@ export async function perform(
   { scope, running }: PerformingOptions,
   performance: Performance,
 ): Promise<unknown> {
-  const { run, step, direction, attempt, unit, aborted } = performance;
+  const { run, step, direction, attempt, unit, calls, aborted } = performance;
   aborted?.throwIfAborted();
-  const key = `${run.plan.name}/${run.id}/${step.name}`;
-  const callKey = direction === "do" ? key : `${key}/undo`;
+  const key = stepKey(run, step.name);
   const byItself = scope.clock.now() + step.timeoutMs;
   const deadline = direction === "do" ? Math.min(byItself, run.deadline ?? byItself) : byItself;
-  const message = messageOf(run, step, callKey, attempt);
+  const message = messageOf(run, step, direction === "do" ? key : `${key}/undo`, attempt);
   const operation: Operation = { kind: "step", id: `${run.plan.name}.${step.name}`, service: run.plan.name };
   const invocation = new Invocation(
-    { ...scope, uses: run.plan.uses, caller: keyed(scope.caller, callKey) },
+    { ...scope, uses: run.plan.uses, caller: calls.caller },
     operation,
     message,
     deadline,
@@ -101,6 +101,7 @@ function contextOf(scope: InvocationScope, { run, key, attempt, deadline, unit, 
     conversation: run.conversation,
     principal: run.principal,
     async emit(event: Event, data: unknown): Promise<void> {
+      checkEmits(run, event);
       const about = { service: scope.contract.name, trail: invocation.trail };
       unit.send(await scope.writer.event(event, data, about));
     },
@@ -122,6 +123,15 @@ function contextOf(scope: InvocationScope, { run, key, attempt, deadline, unit, 
   };
 }
 
+/** What contracts a saga says that it uses is what the map of the system shows. @throws TypeError */
+function checkEmits({ plan }: Run, event: Event): void {
+  const contracts = Object.values(plan.uses) as readonly AnyContract[];
+  if (contracts.some((contract) => eventsOf(contract).some(({ id }) => id === event.id))) return;
+  throw new TypeError(
+    `Saga "${plan.name}" emits ${event.id}, an event of no contract in its "uses": add the contract of "${event.service}" to it.`,
+  );
+}
+
 function undoContext(context: object, run: Run, step: StepPlan): object {
   const completed = run.steps.get(step.name)?.done_at != null;
   const added = { completed, result: completed ? run.done[step.name] : undefined, error: run.error };
@@ -129,31 +139,6 @@ function undoContext(context: object, run: Run, step: StepPlan): object {
     {},
     { ...Object.getOwnPropertyDescriptors(context), ...Object.getOwnPropertyDescriptors(added) },
   );
-}
-
-/**
- * Gives each call the step's key, and to the second and later calls of one method a number more: a step that calls them
- * in the same order each time gets the same answers. A service that keeps no answers says so before it does anything,
- * and is called without.
- */
-function keyed(caller: Caller, key: string): Caller {
-  const counts = new Map<string, number>();
-  return {
-    ...caller,
-    async call(method, input, options, trail) {
-      if (options.key !== undefined || method.spec.idempotent === true)
-        return caller.call(method, input, options, trail);
-      const count = (counts.get(method.id) ?? 0) + 1;
-      counts.set(method.id, count);
-      try {
-        const own = count === 1 ? key : `${key}/${count}`;
-        return await caller.call(method, input, { ...options, key: own }, trail);
-      } catch (error) {
-        if (!isFault(error) || error.code !== "KEY_UNSUPPORTED") throw error;
-        return caller.call(method, input, options, trail);
-      }
-    },
-  };
 }
 
 /** Whether a step ended only since its process does: it is to run again, and that is no failure of it. */

@@ -54,6 +54,11 @@ export interface SagaPlan {
   readonly keepMs: number;
 }
 
+/** Stands for the end of a saga where a step would stand that failed; no step has this name. */
+export const finishing = "finish";
+/** No step has them: the one stands for the end, the other is part of the keys of calls. */
+export const reservedNames: readonly string[] = [finishing, "undo"];
+
 /** The steps of a stage that something is done in. */
 export function stepsOf(stage: Stage): readonly StepPlan[] {
   if (stage.kind === "step") return [stage];

@@ -52,6 +52,8 @@ export interface StepRow {
   readonly error: string | null;
   readonly due_at: number | null;
   readonly signal: string | null;
+  /** Which calls are to be made anew, and how often that was so: see `step-calls.ts`. */
+  readonly anew: string | null;
   readonly began_at: number;
   readonly done_at: number | null;
   readonly undone_at: number | null;
@@ -100,6 +102,6 @@ export function noteStep(run: Run, step: StepRow): void {
 export function firstRow(step: string, state: StepState, now: number, dueAt: number | null): StepRow {
   return {
     ...{ step, state, attempts: 0, undo_attempts: 0, result: null, error: null },
-    ...{ due_at: dueAt, signal: null, began_at: now, done_at: null, undone_at: null },
+    ...{ due_at: dueAt, signal: null, anew: null, began_at: now, done_at: null, undone_at: null },
   };
 }

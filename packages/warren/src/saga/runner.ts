@@ -1,4 +1,5 @@
 import { validated } from "../contract/schema.ts";
+import { type Fault, isFault } from "../fault.ts";
 import type { Logger } from "../log.ts";
 import type { Store } from "../store.ts";
 import type { Clock, Timer } from "../time.ts";
@@ -7,6 +8,7 @@ import { LeaseLost, type Ledger } from "./ledger.ts";
 import type { SagaPlan } from "./plan.ts";
 import { type Run, type RunRow, runOf, type StepRow } from "./run.ts";
 import { Interrupted } from "./stepping.ts";
+import { endUnreadable } from "./unreadable.ts";
 
 /** Goes on with the runs of a store that are due, in this process. */
 export interface Runner {
@@ -28,9 +30,8 @@ export interface RunnerOptions {
   readonly advance: Advance;
   readonly clock: Clock;
   readonly log: Logger;
-  readonly leaseMs: number;
   /** Called when a run has come to an end, or to where a person has to decide. */
-  readonly ended: () => void;
+  readonly ended: (row: RunRow) => void;
 }
 
 /** Runs at once, in one process and store. */
@@ -38,9 +39,16 @@ const maxRuns = 200;
 /** How often it is looked for what other processes left, in milliseconds. */
 const pollMs = 1_000;
 
+/** A run while this process works on it. */
+interface Active {
+  readonly row: RunRow;
+  readonly over: Promise<void>;
+}
+
 export function runner(options: RunnerOptions): Runner {
-  const { plans, ledger, advance, clock, log, leaseMs, ended } = options;
-  const active = new Map<string, Promise<void>>();
+  const { plans, ledger, advance, clock, log, ended } = options;
+  const active = new Map<string, Active>();
+  const renewMs = Math.min(...plans.map(({ leaseMs }) => leaseMs)) / 3;
   let phase: "new" | "started" | "stopping" = "new";
   let timer: Timer | undefined;
   let armedFor = Number.POSITIVE_INFINITY;
@@ -92,60 +100,65 @@ export function runner(options: RunnerOptions): Runner {
 
   function go(row: RunRow): void {
     // What this process lost to another one, and has again, while it has not noticed the first: that one is over first.
-    const before = active.get(keyOf(row)) ?? Promise.resolve();
-    const going = before
+    const before = active.get(keyOf(row))?.over ?? Promise.resolve();
+    const over = before
       .then(() => work(row))
       .then((isOver) => {
         const wasFull = active.size >= maxRuns;
-        if (active.get(keyOf(row)) === going) active.delete(keyOf(row));
+        if (active.get(keyOf(row))?.over === over) active.delete(keyOf(row));
         if (active.size === 0) renewing?.cancel();
         // One that rests may be due soon.
         if (wasFull || !isOver) wake();
       });
     if (active.size === 0) renew();
-    active.set(keyOf(row), going);
+    active.set(keyOf(row), { row, over });
   }
 
   /** @returns whether nothing is left to be done */
   async function work(row: RunRow): Promise<boolean> {
-    let run: Run | undefined;
     try {
-      run = await read(row);
-      await advance(run);
+      const { run, refused } = await read(row);
+      if (refused === undefined) await advance(run);
+      else await endUnreadable({ ledger, log }, run, refused);
       if (run.state !== "done" && run.state !== "failed" && run.state !== "stuck") return false;
-      ended();
+      ended(row);
       return true;
     } catch (err) {
-      await leave(row, run, err);
+      await leave(row, err);
       return false;
     }
   }
 
-  async function read(row: RunRow): Promise<Run> {
+  /** `refused`: why the saga does not accept the input any more, which it has as it is kept. */
+  async function read(row: RunRow): Promise<{ readonly run: Run; readonly refused: Fault | undefined }> {
     const plan = planOf(row);
     const what = `The input of ${row.saga} "${row.id}"`;
-    const input = await validated(plan.input, JSON.parse(row.input), "INVALID_INPUT", what);
+    const kept: unknown = JSON.parse(row.input);
     const steps: readonly StepRow[] = await ledger.stepsOf(row);
-    return runOf(plan, row, input, steps);
+    try {
+      const input = await validated(plan.input, kept, "INVALID_INPUT", what);
+      return { run: runOf(plan, row, input, steps), refused: undefined };
+    } catch (error) {
+      if (!isFault(error) || error.code !== "INVALID_INPUT") throw error;
+      return { run: runOf(plan, row, kept, steps), refused: error };
+    }
   }
 
   /** Gives a run back that could not be gone on with: at once where this process ends, else in a while. */
-  async function leave(row: RunRow, run: Run | undefined, err: unknown): Promise<void> {
+  async function leave(row: RunRow, err: unknown): Promise<void> {
     const about = { saga: row.saga, id: row.id };
     if (err instanceof LeaseLost)
       return log.warn(about, "another process went on with a run, since this one was too slow");
     if (!(err instanceof Interrupted))
       log.error({ ...about, err }, "a run of a saga could not be gone on with; trying again");
-    if (run === undefined) return;
     try {
-      const state = run.state;
-      await ledger.rest(run, state, clock.now() + (err instanceof Interrupted ? 0 : leaseMs));
+      // As its rows have it: of what was under way here, some may not have been committed.
+      await ledger.leave(row, clock.now() + (err instanceof Interrupted ? 0 : planOf(row).leaseMs));
     } catch (error) {
-      if (!(error instanceof LeaseLost))
-        log.warn(
-          { ...about, err: error },
-          "a run could not be given back; it is taken over when its lease is over",
-        );
+      log.warn(
+        { ...about, err: error },
+        "a run could not be given back; it is taken over when its lease is over",
+      );
     }
   }
 
@@ -163,10 +176,14 @@ export function runner(options: RunnerOptions): Runner {
   }
 
   function renew(): void {
-    renewing = clock.after(leaseMs / 3, () => {
-      ledger
-        .renew()
-        .catch((err) => log.warn({ err }, "the leases of runs could not be renewed; trying again"));
+    renewing = clock.after(renewMs, () => {
+      for (const plan of plans) {
+        const mine = [...active.values()].flatMap(({ row }) => (row.version === plan.version ? row.id : []));
+        if (mine.length === 0) continue;
+        ledger
+          .renew(plan, mine)
+          .catch((err) => log.warn({ err }, "the leases of runs could not be renewed; trying again"));
+      }
       if (active.size > 0) renew();
     });
   }
@@ -186,7 +203,7 @@ export function runner(options: RunnerOptions): Runner {
       phase = "stopping";
       timer?.cancel();
       await looking;
-      await Promise.all(active.values());
+      await Promise.all([...active.values()].map(({ over }) => over));
       renewing?.cancel();
     },
   };

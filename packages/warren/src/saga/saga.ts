@@ -5,8 +5,8 @@ import type { Uses } from "../service/context.ts";
 import { eventsById } from "../service/service.ts";
 import type { Store } from "../store.ts";
 import { wholeNumber } from "../whole-number.ts";
-import type { SagaContext, StepOptions } from "./context.ts";
-import { namesOf, type SagaPlan, type Stage, type StepPlan } from "./plan.ts";
+import type { EventsOf, SagaContext, StepOptions } from "./context.ts";
+import { namesOf, reservedNames, type SagaPlan, type Stage, type StepPlan } from "./plan.ts";
 import { shapeOf, versionOf } from "./shape.ts";
 
 export interface SagaDefinition<S, U, D> {
@@ -60,7 +60,6 @@ export interface WaitOptions<I, R, E> {
   readonly earlyMs?: number;
 }
 
-type EventsOf<C> = C extends AnyContract ? C["events"][keyof C["events"]] : never;
 type EventTable<U> = {
   [E in EventsOf<U[keyof U]> as E extends Event<infer N, any, any> ? N : never]: E extends Event<
     any,
@@ -81,7 +80,7 @@ export interface SagaBuilder<S, U, D, R> {
   /**
    * Something to do, and how to undo it. `do` may run more than once: after a failure that may pass, and after a process
    * died in it. `undo` runs, last step first, where `do` ran or may have run, and a later step failed for good.
-   * @throws TypeError for a name that another step has, or that cannot be part of a key
+   * @throws TypeError for a name that another step has, that cannot be part of a key, or that is Warren's own (`finish`, `undo`)
    */
   step<const N extends string, T>(
     name: N & Fresh<N, R>,
@@ -111,7 +110,7 @@ export interface SagaBuilder<S, U, D, R> {
 
 /** Steps that run at the same time; none has what another of them gives. */
 export interface ParallelBuilder<S, U, D, R, P> {
-  /** @throws TypeError for a name that another step has, or that cannot be part of a key */
+  /** @throws TypeError for a name that another step has, that cannot be part of a key, or that is Warren's own (`finish`, `undo`) */
   step<const N extends string, T>(
     name: N & Fresh<N, R & P>,
     step: StepOptions<Out<S>, R, U, D, T>,
@@ -164,6 +163,8 @@ function builder(name: string, definition: SagaDefinition<any, any, any>, stages
     for (const step of namesOf(stage)) {
       if (!/^[a-zA-Z][a-zA-Z0-9_-]{0,62}$/.test(step))
         throw new TypeError(`${whose(step)}: use letters, digits, "_" and "-", starting with a letter.`);
+      if (reservedNames.includes(step))
+        throw new TypeError(`${whose(step)}: "${step}" is Warren's own; call it something else.`);
       if (taken.has(step)) throw new TypeError(`Saga "${name}" has two steps "${step}".`);
       taken.add(step);
     }

@@ -25,6 +25,8 @@ export interface SagaRuns {
 
 /** What an app makes of its sagas. */
 export interface SagaParts {
+  /** Of all of them: whose dead letters there may be. */
+  readonly names: readonly string[];
   readonly stores: readonly Store<any>[];
   /** Those that hear the events which sagas wait for. */
   readonly services: readonly Service[];
@@ -48,6 +50,7 @@ export function sagaParts(sagas: readonly Saga[], clock: Clock): SagaParts {
     return signalService(plans, clock, () => wake(plans[0]!.store)) ?? [];
   });
   return {
+    names,
     stores: [...byStore.keys()],
     services,
     wake,

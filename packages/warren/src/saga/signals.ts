@@ -8,6 +8,9 @@ import type { Ledger } from "./ledger.ts";
 import type { SagaPlan, WaitPlan } from "./plan.ts";
 import { noteStep, type Run, type StepRow } from "./run.ts";
 
+/** A signal is of use for as long as a run may ask for it, and some time more for runs whose processes are down. */
+const spareMs = 86_400_000;
+
 /**
  * What hears the events that sagas of one name wait for: a service of that name, whose reactions keep each event as a
  * signal, once for each message. `undefined` where they wait for none.
@@ -43,14 +46,17 @@ async function record(
   const unit = context.unit!;
   unit.whenCommitted(wake);
   // In one order everywhere: two events at once would else wait for each other.
-  const places = [...new Set(waits.map(({ name, key }) => waitingFor(name, key(event))))].sort();
+  const expiresAt = clock.now() + Math.max(...waits.map(({ earlyMs }) => earlyMs)) + spareMs;
+  const places = [
+    ...new Set(waits.map(({ name, key }) => waitingFor(name, signalKey(saga, name, "key", key(event))))),
+  ].sort();
   for (const place of places) {
     const [step, key] = partsOf(place);
     await lock(unit.sql, store.dialect, saga, place);
     await unit.sql.query(
-      `insert into warren_saga_signals (saga, step, key, message_id, event, received_at)
-        values ($1, $2, $3, $4, $5, $6) on conflict do nothing`,
-      [saga, step, key, context.messageId, JSON.stringify(event), clock.now()],
+      `insert into warren_saga_signals (saga, step, key, message_id, event, received_at, expires_at)
+        values ($1, $2, $3, $4, $5, $6, $7) on conflict do nothing`,
+      [saga, step, key, context.messageId, JSON.stringify(event), clock.now(), expiresAt],
     );
     await unit.sql.query(
       "update warren_sagas set due_at = $1 where saga = $2 and waiting = $3 and leased_by is null",
@@ -62,6 +68,14 @@ async function record(
 /** What a run waits for, as it stands in its row. A step's name has no line break; a key may have anything. */
 function waitingFor(step: string, key: string): string {
   return `${step}\n${key}`;
+}
+
+/** What `key` or `equals` of a wait gave. @throws TypeError where it is no text */
+export function signalKey(saga: string, step: string, member: "key" | "equals", given: unknown): string {
+  if (typeof given === "string" && given !== "") return given;
+  throw new TypeError(
+    `Saga "${saga}", step "${step}": "${member}" returned ${given === "" ? "an empty text" : typeof given}; it has to return a text that tells for which runs the event is.`,
+  );
 }
 
 /** The step and the key of what a row's `waiting` says. */

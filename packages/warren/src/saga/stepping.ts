@@ -1,14 +1,15 @@
-import { isFault } from "../fault.ts";
 import type { Random } from "../id.ts";
 import type { Logger } from "../log.ts";
 import { nextStep, type RetryPolicy } from "../retry/policy.ts";
 import type { StoreRuntime } from "../store/runtime.ts";
-import type { Sql } from "../store.ts";
+import { OutcomeUnknown, type Sql, StoreUnreachable } from "../store.ts";
 import type { Clock } from "../time.ts";
-import type { Ledger } from "./ledger.ts";
+import { LeaseLost, type Ledger } from "./ledger.ts";
 import { isInterruption, type Performance, type PerformingOptions, perform } from "./performing.ts";
 import type { StepPlan } from "./plan.ts";
 import { firstRow, noteStep, type Run, type StepRow } from "./run.ts";
+import { stepCalls } from "./step-calls.ts";
+import { stepKey } from "./step-key.ts";
 import { storedFault } from "./stored-fault.ts";
 import { toText } from "./stored-json.ts";
 
@@ -24,9 +25,9 @@ export class Interrupted extends Error {
 export type StepOutcome =
   | { readonly is: "done" }
   | { readonly is: "later"; readonly dueAt: number }
-  | { readonly is: "failed"; readonly step: string; readonly error: unknown };
+  | { readonly is: "failed"; readonly step: string | undefined; readonly error: unknown };
 
-export function failed(step: string, error: unknown): StepOutcome {
+export function failed(step: string | undefined, error: unknown): StepOutcome {
   return { is: "failed", step, error };
 }
 
@@ -44,33 +45,46 @@ export interface SteppingOptions extends PerformingOptions {
   readonly log: Logger;
 }
 
-export function stepping(options: SteppingOptions): Stepping {
-  const { runtime, ledger, clock, random, log, running } = options;
+/** What a try of a step threw, and which calls the next one makes anew. */
+interface Threw {
+  readonly error: unknown;
+  readonly anew: string | null;
+}
 
-  /** @returns what it gave, or what it threw; committed or undone with what it did in the store */
+function isOfTheStore(error: unknown): boolean {
+  return error instanceof LeaseLost || error instanceof OutcomeUnknown || error instanceof StoreUnreachable;
+}
+
+export function stepping(options: SteppingOptions): Stepping {
+  const { runtime, ledger, clock, random, log, running, scope } = options;
+
+  /** Committed, or undone, with what it did in the store. @returns what it threw, and what is kept of its calls then */
   async function attempt(
-    performance: Omit<Performance, "unit">,
+    performance: Omit<Performance, "unit" | "calls">,
     before: StepRow,
     finish: (sql: Sql, result: unknown) => Promise<void>,
-  ): Promise<{ readonly error: unknown } | undefined> {
+  ): Promise<Threw | undefined> {
+    const { run, step, direction } = performance;
     const unit = runtime.unit();
+    const calls = stepCalls(scope.caller, stepKey(run, step.name), direction, before.anew);
+    const threw = (error: unknown): Threw => ({ error, anew: calls.anewAfter(error) });
     let result: unknown;
     try {
-      result = await perform(options, { ...performance, unit });
+      result = await perform(options, { ...performance, unit, calls });
     } catch (error) {
       await unit.rollback();
-      if (!isInterruption(error, running)) return { error };
+      if (!isInterruption(error, running)) return threw(error);
       // That try does not count.
-      await ledger.saveStep(performance.run, before);
+      await ledger.saveStep(run, before);
       throw new Interrupted();
     }
-    // What fails from here on is the store, or the lease: nobody knows what came of it but who reads the rows again.
     try {
       await unit.commit((sql) => finish(sql, result));
     } catch (error) {
       await unit.rollback();
-      if (isFault(error)) return { error };
-      throw error;
+      // Nothing of the step's own: who reads the rows again knows what came of it.
+      if (isOfTheStore(error)) throw error;
+      return threw(error);
     }
     return undefined;
   }
@@ -118,7 +132,7 @@ export function stepping(options: SteppingOptions): Stepping {
         noteStep(run, done);
         return { is: "done" };
       }
-      return failedTry(run, step, begun, threw.error, "do");
+      return failedTry(run, step, begun, threw, "do");
     },
 
     async undo(run, step) {
@@ -149,7 +163,7 @@ export function stepping(options: SteppingOptions): Stepping {
         noteStep(run, undone);
         return { is: "done" };
       }
-      return failedTry(run, step, begun, threw.error, "undo");
+      return failedTry(run, step, begun, threw, "undo");
     },
   };
 
@@ -157,17 +171,21 @@ export function stepping(options: SteppingOptions): Stepping {
     run: Run,
     step: StepPlan,
     begun: StepRow,
-    error: unknown,
+    { error, anew }: Threw,
     direction: "do" | "undo",
   ): Promise<StepOutcome> {
     const [policy, attempts] =
       direction === "do" ? [step.retry, begun.attempts] : [run.plan.undoRetry, begun.undo_attempts];
     const next = nextStep(policy, attempts, error, random);
-    if (next.step === "give-up") return failed(step.name, next.error);
+    if (next.step === "give-up") {
+      // Kept with whatever is written of the step next.
+      noteStep(run, { ...begun, anew });
+      return failed(step.name, next.error);
+    }
     const dueAt = clock.now() + Math.ceil(next.delayMs);
     const stored = storedFault(error, { saga: run.plan.name, id: run.id, step: step.name });
     const state = direction === "do" ? "retrying" : "undoing";
-    await ledger.saveStep(run, { ...begun, state, due_at: dueAt, error: stored });
+    await ledger.saveStep(run, { ...begun, state, due_at: dueAt, error: stored, anew });
     log.warn(
       { saga: run.plan.name, id: run.id, step: step.name, attempt: attempts, retryAt: dueAt, err: error },
       direction === "do"

@@ -4,13 +4,14 @@ import { textOf } from "../retry/error-text.ts";
 /** An error as it is kept: what of it can be read by another process, later. */
 export function storedFault(
   error: unknown,
-  where: { readonly saga: string; readonly id: string; readonly step: string },
+  where: { readonly saga: string; readonly id: string; readonly step: string | undefined },
 ): string {
   if (isFault(error)) {
     const { code, message, data, from } = error;
     return jsonOf({ code, message, data, from }) ?? jsonOf({ code, message, from })!;
   }
-  const message = `Step "${where.step}" of ${where.saga} "${where.id}" failed: ${textOf(error).slice(0, 2_000)}`;
+  const what = where.step === undefined ? "" : `Step "${where.step}" of `;
+  const message = `${what}${where.saga} "${where.id}" failed: ${textOf(error).slice(0, 2_000)}`;
   return JSON.stringify({ code: "INTERNAL", message, data: where });
 }
 

@@ -15,8 +15,8 @@ export interface Waiting {
    * @throws the fault that made it fail, once all is undone; Fault SAGA_STUCK, SAGA_CHANGED, TIMEOUT, CANCELLED, STOPPED
    */
   outcome(plan: SagaPlan, id: string, options: WaitingOptions): Promise<unknown>;
-  /** To be called when a run of this process has come to an end: nobody need ask the store then. */
-  ended(): void;
+  /** To be called when a run of this process has come to an end: nobody need wait for the next look then. */
+  ended(run: Pick<RunRow, "saga" | "id">): void;
   /** Those who wait are told that this app has stopped. */
   stop(): void;
 }
@@ -36,67 +36,96 @@ interface Waiter {
   readonly over: () => void;
 }
 
+/** What is read of a run that is waited for. */
+type Ended = Pick<RunRow, "saga" | "id" | "version" | "state" | "due_at" | "output" | "error">;
+
 const pollMs = 250;
+/** Runs that one statement asks for. */
+const askedTogether = 100;
 
 export function waiting(store: Store, clock: Clock, log: Logger, plans: readonly SagaPlan[]): Waiting {
-  const waiters = new Set<Waiter>();
+  /** Those who wait, by the run that they wait for. */
+  const waiters = new Map<string, Set<Waiter>>();
+  /** Runs to be looked at now; the others are when their time comes. */
+  let asked = new Set<string>();
   let timer: Timer | undefined;
   let isLooking = false;
-  let isAskedAgain = false;
+
+  const keyOf = (saga: string, id: string): string => `${saga}\n${id}`;
 
   function arm(): void {
-    timer?.cancel();
-    timer = waiters.size === 0 ? undefined : clock.after(pollMs, () => void look());
+    if (waiters.size > 0) timer ??= clock.after(pollMs, poll);
   }
 
-  async function look(): Promise<void> {
-    if (isLooking) {
-      isAskedAgain = true;
-      return;
-    }
+  function poll(): void {
+    timer = undefined;
+    void look(waiters.keys());
+  }
+
+  async function look(keys: Iterable<string>): Promise<void> {
+    for (const key of keys) asked.add(key);
+    if (isLooking) return;
     isLooking = true;
-    do {
-      isAskedAgain = false;
-      const asking = [...waiters];
+    while (asked.size > 0) {
+      const asking = [...asked];
+      asked = new Set();
       try {
-        for (let from = 0; from < asking.length; from += 100) await ask(asking.slice(from, from + 100));
+        for (let from = 0; from < asking.length; from += askedTogether)
+          await ask(asking.slice(from, from + askedTogether));
       } catch (err) {
         log.warn({ err }, "it cannot be looked what became of runs that are waited for; trying again");
       }
-    } while (isAskedAgain);
+    }
     isLooking = false;
     arm();
   }
 
-  async function ask(some: readonly Waiter[]): Promise<void> {
-    const places = some.map((_, i) => `($${2 * i + 1}, $${2 * i + 2})`).join(", ");
-    const { rows } = await store.query<RunRow>(
-      `select * from warren_sagas where (saga, id) in (values ${places})`,
-      some.flatMap(({ plan, id }) => [plan.name, id]),
+  async function ask(keys: readonly string[]): Promise<void> {
+    const places = keys.map((_, i) => `($${2 * i + 1}, $${2 * i + 2})`).join(", ");
+    const { rows } = await store.query<Ended>(
+      `select saga, id, version, state, due_at, output, error
+        from warren_sagas where (saga, id) in (values ${places})`,
+      keys.flatMap((key) => key.split("\n")),
     );
-    for (const waiter of some) {
-      const row = rows.find(({ saga, id }) => saga === waiter.plan.name && id === waiter.id);
-      if (row !== undefined) judge(waiter, row);
-      if (clock.now() >= waiter.until) settle(waiter, () => waiter.reject(late(waiter)));
+    const now = clock.now();
+    for (const row of rows) {
+      const left = [...(waiters.get(keyOf(row.saga, row.id)) ?? [])].filter((waiter) => judge(waiter, row));
+      if (left.length > 0) await tellOfChange(row, left);
     }
+    for (const waiter of keys.flatMap((key) => [...(waiters.get(key) ?? [])]))
+      if (now >= waiter.until) settle(waiter, () => waiter.reject(late(waiter)));
   }
 
-  function judge(waiter: Waiter, row: RunRow): void {
+  /** @returns whether nobody goes on with it, and it is to be told why */
+  function judge(waiter: Waiter, row: Ended): boolean {
     const { plan, resolve, reject } = waiter;
     if (row.state === "done") settle(waiter, () => resolve(fromText(row.output)));
     else if (row.state === "failed") settle(waiter, () => reject(faultFrom(row.error!)));
     else if (row.state === "stuck") settle(waiter, () => reject(stuck(row)));
-    else if (isLeftAlone(row, plan)) settle(waiter, () => reject(changed(row, plan)));
+    else return isLeftAlone(row, plan);
+    return false;
+  }
+
+  async function tellOfChange({ saga, id }: Ended, those: readonly Waiter[]): Promise<void> {
+    const { rows } = await store.query<RunRow>("select * from warren_sagas where saga = $1 and id = $2", [
+      saga,
+      id,
+    ]);
+    for (const row of rows)
+      for (const waiter of those) settle(waiter, () => waiter.reject(changed(row, waiter.plan)));
   }
 
   /** Nobody went on with it for longer than it takes to notice that somebody died, and it is none of ours. */
-  function isLeftAlone(row: RunRow, plan: SagaPlan): boolean {
+  function isLeftAlone(row: Ended, plan: SagaPlan): boolean {
     if (row.due_at === null || plans.some(({ version }) => version === row.version)) return false;
     return row.due_at + plan.leaseMs <= clock.now();
   }
 
   function settle(waiter: Waiter, how: () => void): void {
-    if (!waiters.delete(waiter)) return;
+    const key = keyOf(waiter.plan.name, waiter.id);
+    const those = waiters.get(key);
+    if (those === undefined || !those.delete(waiter)) return;
+    if (those.size === 0) waiters.delete(key);
     waiter.over();
     how();
   }
@@ -108,16 +137,21 @@ export function waiting(store: Store, clock: Clock, log: Logger, plans: readonly
         const cancel = (): void => settle(waiter, () => reject(cancelled(waiter, signal)));
         const over = (): void => signal?.removeEventListener("abort", cancel);
         const waiter: Waiter = { plan, id, until, resolve, reject, over };
-        waiters.add(waiter);
+        const key = keyOf(plan.name, id);
+        waiters.set(key, (waiters.get(key) ?? new Set()).add(waiter));
         if (signal?.aborted) return cancel();
         signal?.addEventListener("abort", cancel, { once: true });
-        void look();
+        void look([key]);
       });
     },
-    ended: () => void (waiters.size > 0 && look()),
+    ended({ saga, id }) {
+      const key = keyOf(saga, id);
+      if (waiters.has(key)) void look([key]);
+    },
     stop() {
       timer?.cancel();
-      for (const waiter of [...waiters]) settle(waiter, () => waiter.reject(stopped(waiter)));
+      for (const waiter of [...waiters.values()].flatMap((those) => [...those]))
+        settle(waiter, () => waiter.reject(stopped(waiter)));
     },
   };
 }
@@ -139,7 +173,7 @@ function stopped(waiter: Waiter): Fault {
   return new Fault("STOPPED", about(waiter), { message });
 }
 
-function stuck({ saga, id, error }: RunRow): Fault {
+function stuck({ saga, id, error }: Ended): Fault {
   const why = error === null ? "" : ` It failed with ${faultFrom(error).message}`;
   const message = `${saga} "${id}" is stuck: a step of it cannot be undone. See app.sagas.show, and retry it there.${why}`;
   return new Fault("SAGA_STUCK", { saga, id }, { message });

@@ -19,6 +19,10 @@ export interface Retention {
 
 const dayMs = 86_400_000;
 
+/** A run waits for the event, and nobody who has its saga was there to go on with it. */
+const awaited = `exists (select 1 from warren_sagas as runs where runs.saga = warren_saga_signals.saga
+  and runs.waiting = warren_saga_signals.step || '\n' || warren_saga_signals.key)`;
+
 /** What is swept from a store. @throws TypeError naming the option that is no time */
 export function expiringOf(retention: Partial<Retention> = {}): readonly Expiring[] {
   const time = (option: keyof Retention, byDefault: number): number =>
@@ -42,6 +46,15 @@ export function expiringOf(retention: Partial<Retention> = {}): readonly Expirin
       key: ["service", "reaction", "key"],
       since: "undone_at",
       keepMs: time("journalMs", 90 * dayMs),
+    },
+    // The steps go with their run. How long each is kept, its saga has said.
+    { table: "warren_sagas", key: ["saga", "id"], since: "expires_at", keepMs: 0 },
+    {
+      table: "warren_saga_signals",
+      key: ["saga", "step", "key", "message_id"],
+      since: "expires_at",
+      keepMs: 0,
+      unless: awaited,
     },
   ];
 }

@@ -11,6 +11,8 @@ export interface Expiring {
   /** The column of the time since when, with an index. */
   readonly since: string;
   readonly keepMs: number;
+  /** A condition in SQL: rows that are needed all the same. */
+  readonly unless?: string;
 }
 
 export interface Sweeper {
@@ -84,11 +86,11 @@ export function sweeper({ store, expiring, clock, random, log }: SweeperOptions)
     if (deleted > 0) log.debug({ deleted, store: store.name }, "deleted what has expired");
   }
 
-  async function deleteSome({ table, key, since, keepMs }: Expiring): Promise<number> {
+  async function deleteSome({ table, key, since, keepMs, unless }: Expiring): Promise<number> {
     const columns = key.join(", ");
     const { changes } = await store.query(
       `delete from ${table} where (${columns}) in
-        (select ${columns} from ${table} where ${since} < $1 order by ${since} limit ${rowsTogether})`,
+        (select ${columns} from ${table} where ${since} < $1 ${unless === undefined ? "" : `and not (${unless})`} order by ${since} limit ${rowsTogether})`,
       [clock.now() - keepMs],
     );
     return changes;
