@@ -25,7 +25,10 @@ export interface Unit {
   cancel(id: string, service?: string): Promise<boolean>;
   /** Runs once it has committed; not where it is undone. */
   whenCommitted(run: () => void): void;
-  /** @throws AlreadyDone where another one was faster; Error of the driver. Nothing is changed then. */
+  /**
+   * @throws AlreadyDone where another one was faster; OutcomeUnknown where the database's answer was lost; Error of the
+   * driver. Except after OutcomeUnknown nothing is changed then.
+   */
   commit(last?: (sql: Sql) => Promise<void>): Promise<void>;
   /**
    * Its message turned out to be done already, which a handler may have hidden: it saw an error of a statement, and threw
