@@ -8,7 +8,10 @@ const text = "#!/bin/sh\n# By warren, while it installs a package.\nexit 101\n";
  * Forbids packages to start services while `work` runs, whatever the machine's own policy says. What a run left that was
  * killed is not taken for the machine's own policy, and goes.
  */
-export async function withoutServiceStarts(work: () => Promise<void>, path: string = usualPath): Promise<void> {
+export async function withoutServiceStarts(
+  work: () => Promise<void>,
+  path: string = usualPath,
+): Promise<void> {
   const aside = `${path}.before-warren`;
   const restore = (): void => {
     rmSync(path, { force: true });
