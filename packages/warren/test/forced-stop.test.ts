@@ -1,5 +1,8 @@
 import { describe, expect, it } from "vitest";
-import { type Service, service } from "../src/index.ts";
+import { z } from "zod";
+import { embedded } from "../src/embedded/index.ts";
+import { app, contract, rpc, type Service, service, silent } from "../src/index.ts";
+import { virtualClock } from "../src/testing/index.ts";
 import { bankWorld } from "./bank-world.ts";
 import { faultOf, gate } from "./shape-world.ts";
 import { stores } from "./stores.ts";
@@ -82,3 +85,23 @@ describe.each(stores)(
     });
   },
 );
+
+it("is over two seconds after its drain time, also where a consumer does not end", async () => {
+  const clock = virtualClock();
+  const transport = Object.assign(embedded(), {
+    consume: async () => ({ stop: () => new Promise<void>(() => {}) }),
+  });
+  const idle = service(contract("idle", { methods: { nothing: rpc({ output: z.string() }) } }), {
+    methods: { nothing: () => "" },
+  });
+  const stopping = app({ log: silent, clock, transport, services: [idle as Service<any>] });
+  await stopping.start();
+  let isOver = false;
+  const stopped = stopping.stop({ drainMs: 1_000 }).then(() => {
+    isOver = true;
+  });
+  await clock.advance(2_999);
+  expect(isOver).toBe(false);
+  await clock.advance(1);
+  await stopped;
+});
