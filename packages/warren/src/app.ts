@@ -39,6 +39,8 @@ const defaultCalls = 10_000;
 const defaultCallBytes = 256 * 2 ** 20;
 const defaultAbandoned = 1_000;
 const defaultDrainMs = 10_000;
+/** A rollback, and a row that says that something is free again: some round trips to a database. */
+const givingBackMs = 2_000;
 const noTrail: Trail = {};
 
 /**
@@ -95,22 +97,29 @@ export function app(options: AppOptions): App {
   async function stop(drainMs: number): Promise<void> {
     phase = "stopping";
     const end = clock.now() + drainMs;
-    const drained = Promise.all([...consumers, ...parts.hosts].map((each) => each.stop())).then(() =>
-      calls.idle(),
+    const consumed = (): Promise<unknown> => Promise.all(consumers.map((each) => each.stop()));
+    const hosted = (): Promise<unknown> => Promise.all(parts.hosts.map((host) => host.stop()));
+    await within(
+      drainMs,
+      Promise.all([consumed(), hosted()]).then(() => calls.idle()),
     );
-    const outOfTime = new AbortController();
-    await Promise.race([drained, delay(clock, drainMs, outOfTime.signal)]);
-    outOfTime.abort();
     parts.running.abortAll();
     parts.ending.abort();
-    // What they had under way is interrupted now, and is given back before the stores close.
-    await Promise.all(parts.hosts.map((host) => host.stop()));
+    // What they had under way is interrupted now, and is given back before the stores close. A broker that is away may
+    // keep consumers from ending, and shall not keep the process.
+    await Promise.all([within(givingBackMs, consumed()), hosted()]);
     const left = Math.max(500, end - clock.now());
     await Promise.all(parts.runtimes.map((runtime) => runtime.stop({ drainMs: left })));
     calls.stop();
     await transport.close({ drainMs: Math.max(500, end - clock.now()) });
     phase = "stopped";
     log.info({}, "stopped");
+  }
+
+  async function within(limitMs: number, work: Promise<unknown>): Promise<void> {
+    const over = new AbortController();
+    await Promise.race([work, delay(clock, limitMs, over.signal)]);
+    over.abort();
   }
 
   async function subscribe(

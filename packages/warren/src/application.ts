@@ -152,7 +152,10 @@ export interface App extends AsyncDisposable {
    * @throws Fault UNAVAILABLE when no broker answers in time
    */
   start(): Promise<void>;
-  /** Takes no more work, finishes what runs within `drainMs`, then disconnects. Idempotent. */
+  /**
+   * Takes no more work, finishes what runs within `drainMs`, then disconnects. What is not done by then is interrupted
+   * and given back, within 2 seconds more. Idempotent.
+   */
   stop(options?: { readonly drainMs?: number }): Promise<void>;
   health(): Health;
 }

@@ -58,7 +58,8 @@ export const systemFaults = {
   UNKNOWN_OUTCOME: {
     status: 502,
     retryable: false,
-    meaning: "The instance or the connection died midway. Whether the method ran is not known.",
+    meaning:
+      "The instance, its connection or the one to its database died midway. Whether the method ran is not known.",
   },
   OVERLOADED: {
     status: 503,

@@ -35,7 +35,6 @@ export type { Later, Send } from "./outbox/sending.ts";
 export type { Joined, Sends, StoreTransaction } from "./outbox/sends.ts";
 export type { InLane, SendOptions } from "./outbox/writer.ts";
 export type { Principal } from "./principal.ts";
-export type { JournalState } from "./reaction/state.ts";
 export type { Serialised, Undo, Undoing } from "./reaction/undo-types.ts";
 export { type BulkheadOptions, bulkhead } from "./resilience/bulkhead.ts";
 export {
@@ -134,7 +133,6 @@ export { isSystemCode, systemFaults } from "./fault.ts";
 export { type Random, randomId, systemRandom } from "./id.ts";
 export type { Headers, HeaderValue, Incoming, Outgoing, Properties } from "./message.ts";
 export { headers, names } from "./names.ts";
-export { type JournalRow, journalRows } from "./reaction/journal-rows.ts";
 export { retryAfterOf } from "./retry/retry-after.ts";
 export {
   type Dialect,

@@ -52,8 +52,8 @@ describe.each(worlds)("a reaction with undo, on $transport with $store.name", ({
     await settled(["placed a done", "placed b done"]);
     await w.publish(w.payments.events.declined, { id: "a", n: 7 }, { id: "no" });
     await w.publish(w.payments.events.declined, { id: "a", n: 7 }, { id: "no" });
-    await w.publish(w.orders.events.cancelled, { id: "a", n: 8 });
     await settled(["placed a undone", "placed b done"]);
+    await w.publish(w.orders.events.cancelled, { id: "a", n: 8 });
     await w.publish(w.orders.events.cancelled, { id: "b", n: 9 });
     await settled(["placed a undone", "placed b undone"]);
     expect(await w.moves()).toEqual([

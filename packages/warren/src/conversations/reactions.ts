@@ -1,4 +1,4 @@
-import type { RunState } from "../reaction/state.ts";
+import type { JournalState } from "../reaction/state.ts";
 import { type ConversationSource, latestOf, rowsOf } from "./source.ts";
 import { type ConversationState, type ConversationStep, shortened } from "./step.ts";
 
@@ -10,7 +10,7 @@ interface Row {
   readonly reaction: string;
   readonly conversation: string;
   readonly message_id: string;
-  readonly state: RunState;
+  readonly state: JournalState;
   readonly event: string;
   readonly result: string | null;
   readonly error: string | null;
@@ -28,7 +28,7 @@ export const reactions: ConversationSource = {
   },
 };
 
-const meanings: Readonly<Record<RunState, readonly [ConversationState, string]>> = {
+const meanings: Readonly<Record<JournalState, readonly [ConversationState, string]>> = {
   begun: ["running", "under way"],
   failed: ["waiting", "failed; to be tried again, unless it is a dead letter"],
   done: ["done", "done"],

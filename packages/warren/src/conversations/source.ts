@@ -1,3 +1,4 @@
+import { placeholders } from "../store/placeholders.ts";
 import type { Sql } from "../store.ts";
 import type { ConversationStep } from "./step.ts";
 
@@ -52,10 +53,9 @@ export async function rowsOf<R extends object>(
   table: string,
   { conversations, limit }: Pick<Asked, "conversations" | "limit">,
 ): Promise<readonly R[]> {
-  const places = conversations.map((_, i) => `$${i + 2}`).join(", ");
-  const { rows } = await sql.query<R>(`select * from ${table} where conversation in (${places}) limit $1`, [
-    limit,
-    ...conversations,
-  ]);
+  const { rows } = await sql.query<R>(
+    `select * from ${table} where conversation in ${placeholders(conversations.length, 2)} limit $1`,
+    [limit, ...conversations],
+  );
   return rows;
 }

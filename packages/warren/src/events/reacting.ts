@@ -3,7 +3,6 @@ import { decoded } from "../codec/payload.ts";
 import type { Event } from "../contract/contract.ts";
 import { validated } from "../contract/schema.ts";
 import { Fault, isFault } from "../fault.ts";
-import { AlreadyDone } from "../inbox/already-done.ts";
 import type { Mark } from "../inbox/inbox.ts";
 import type { Incoming } from "../message.ts";
 import { Failure } from "../reaction/failure.ts";
@@ -17,6 +16,7 @@ import type { Operation } from "../service/context.ts";
 import { Invocation, type InvocationScope } from "../service/invocation.ts";
 import type { Handler } from "../service/middleware.ts";
 import type { Running } from "../service/running.ts";
+import { onceInUnit } from "../store/in-unit.ts";
 import type { StoreRuntime } from "../store/runtime.ts";
 import type { Unit } from "../store/unit.ts";
 import type { Clock } from "../time.ts";
@@ -198,15 +198,7 @@ async function onceMarked(
   invoke: (unit: Unit) => unknown,
 ): Promise<void> {
   if (mark !== undefined && (await runtime.inbox.isDone(mark))) return;
-  const unit = runtime.unit(mark === undefined ? {} : { mark });
-  try {
-    await invoke(unit);
-    await unit.commit();
-  } catch (error) {
-    await unit.rollback();
-    if (error instanceof AlreadyDone || unit.wasDone) return;
-    throw error;
-  }
+  await onceInUnit(runtime.unit({ mark }), invoke);
 }
 
 /** Why a message whose event cannot be read is buried; `undefined` where the error says nothing of the kind. */

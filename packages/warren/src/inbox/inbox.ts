@@ -1,3 +1,4 @@
+import { placeholderRows } from "../store/placeholders.ts";
 import type { Sql, Store } from "../store.ts";
 import type { Clock } from "../time.ts";
 
@@ -46,9 +47,8 @@ export function inbox(store: Store, clock: Clock): Inbox {
   }
 
   async function doneOf(marks: readonly Mark[]): Promise<Set<string>> {
-    const places = marks.map((_, i) => `($${2 * i + 1}, $${2 * i + 2})`).join(", ");
     const { rows } = await store.query<{ consumer: string; message_id: string }>(
-      `select consumer, message_id from warren_inbox where (consumer, message_id) in (values ${places})`,
+      `select consumer, message_id from warren_inbox where (consumer, message_id) in (values ${placeholderRows(marks.length, 2)})`,
       marks.flatMap(({ consumer, messageId }) => [consumer, messageId]),
     );
     return new Set(rows.map((row) => keyOf({ consumer: row.consumer, messageId: row.message_id })));
@@ -80,9 +80,8 @@ export function inbox(store: Store, clock: Clock): Inbox {
 }
 
 async function insert(sql: Sql, keys: readonly string[], now: number): Promise<string[]> {
-  const places = keys.map((_, i) => `($${3 * i + 1}, $${3 * i + 2}, $${3 * i + 3})`).join(", ");
   const { rows } = await sql.query<{ consumer: string; message_id: string }>(
-    `insert into warren_inbox (consumer, message_id, done_at) values ${places}
+    `insert into warren_inbox (consumer, message_id, done_at) values ${placeholderRows(keys.length, 3)}
       on conflict do nothing returning consumer, message_id`,
     keys.flatMap((key) => {
       const [consumer, messageId] = split(key);

@@ -1,14 +1,12 @@
-import { chmodSync, existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 import type { Clock } from "../time.ts";
 import { removeIfEmpty } from "./folders.ts";
 import { withLock } from "./lock.ts";
 import { findProgram } from "./programs.ts";
 import { lastLines, run } from "./run.ts";
-
-/** Asked by Debian's packages before they start a service; 101 means "do not". */
-const policyPath = "/usr/sbin/policy-rc.d";
-const policyAside = `${policyPath}.before-warren`;
+import { withoutServiceStarts } from "./service-starts.ts";
+import { signalsHeldBack } from "./signals.ts";
 
 /** Whether a package of Debian can be installed here without asking anybody. */
 export function canInstall(): boolean {
@@ -27,7 +25,8 @@ export interface Installation {
 }
 
 /**
- * Installs a package of Debian with what it needs. Its services are not started by that.
+ * Installs a package of Debian with what it needs. Its services are not started by that. A signal that would end this
+ * process is heard when that is over: Ctrl-C ends apt-get as well.
  * @returns whether it was installed now
  */
 export function installPackage({ name, isThere, settings }: Installation, clock: Clock): Promise<boolean> {
@@ -39,30 +38,12 @@ export function installPackage({ name, isThere, settings }: Installation, clock:
       if (await isThere()) return false;
       await runApt(["update"]);
       const options = ["-y", "--no-install-recommends", "-o", "DPkg::Lock::Timeout=300"];
-      await withoutServiceStarts(() => withFile(settings, () => runApt(["install", ...options, name])));
+      const install = () => runApt(["install", ...options, name]);
+      await signalsHeldBack(() => withoutServiceStarts(() => withFile(settings, install)));
       return true;
     },
     600_000,
   );
-}
-
-/** Forbids packages to start services while `work` runs, whatever the machine's own policy says. */
-async function withoutServiceStarts(work: () => Promise<void>): Promise<void> {
-  const had = existsSync(policyPath);
-  if (had) renameSync(policyPath, policyAside);
-  const restore = (): void => {
-    rmSync(policyPath, { force: true });
-    if (had) renameSync(policyAside, policyPath);
-  };
-  process.once("exit", restore);
-  try {
-    writeFileSync(policyPath, "#!/bin/sh\nexit 101\n");
-    chmodSync(policyPath, 0o755);
-    await work();
-  } finally {
-    process.off("exit", restore);
-    restore();
-  }
 }
 
 async function withFile(file: Installation["settings"], work: () => Promise<void>): Promise<void> {

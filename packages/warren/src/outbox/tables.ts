@@ -28,5 +28,8 @@ export const outboxTables: Migration = {
   )`,
     "create index warren_outbox_due on warren_outbox (due_at, seq)",
     "create index warren_outbox_lane on warren_outbox (lane, seq) where lane is not null",
+    // For those who look where a conversation has come to, also while a million messages wait.
+    "create index warren_outbox_conversation on warren_outbox (conversation)",
+    "create index warren_outbox_created on warren_outbox (created_at)",
   ],
 };

@@ -6,8 +6,8 @@ import { textOf } from "../retry/error-text.ts";
 import { attemptsOf, type RetryPolicy } from "../retry/policy.ts";
 import type { InvocationScope } from "../service/invocation.ts";
 import type { Handler } from "../service/middleware.ts";
+import { onceInUnit } from "../store/in-unit.ts";
 import type { StoreRuntime } from "../store/runtime.ts";
-import type { Unit } from "../store/unit.ts";
 import type { Clock } from "../time.ts";
 import { conversationOf } from "../trail.ts";
 import { chapterKey, type KeyOf } from "./chapter-key.ts";
@@ -82,33 +82,14 @@ export function journalledRuns(options: JournalledRunOptions): JournalledRuns {
     );
   }
 
-  async function inUnit(
-    mark: Mark,
-    work: (unit: Unit) => unknown,
-    last: (unit: Unit, result: unknown) => Promise<void>,
-  ): Promise<void> {
-    const unit = runtime.unit({ mark });
-    try {
-      const result = await work(unit);
-      await last(unit, result);
-    } catch (error) {
-      await unit.rollback();
-      if (error instanceof AlreadyDone || unit.wasDone) return;
-      throw error;
-    }
-  }
-
   async function begun(job: JournalledJob, message: Incoming, event: unknown, run: Entered): Promise<void> {
     try {
-      await inUnit(
-        job.mark,
-        (unit) => invoke(job, message, event, unit),
-        async (unit, result) => {
-          const text = resultText(job, result);
-          await unit.commit(async (sql) => {
-            if (!(await journal.done(sql, run.seq, text)))
-              throw new AlreadyDone(job.mark.consumer, job.mark.messageId);
-          });
+      await onceInUnit(
+        runtime.unit({ mark: job.mark }),
+        async (unit) => resultText(job, await invoke(job, message, event, unit)),
+        async (sql, text) => {
+          if (!(await journal.done(sql, run.seq, text)))
+            throw new AlreadyDone(job.mark.consumer, job.mark.messageId);
         },
       );
     } catch (error) {
@@ -140,14 +121,12 @@ export function journalledRuns(options: JournalledRunOptions): JournalledRuns {
     if (gaveUp === undefined) return;
     const attempt = Math.max(1, attemptOf(message) - attemptsOf(job.retry) + 1);
     try {
-      await inUnit(
-        job.mark,
+      await onceInUnit(
+        runtime.unit({ mark: job.mark }),
         (unit) => invoke({ ...job, handler: gaveUp }, message, event, unit, { error }),
-        (unit) =>
-          unit.commit(async (sql) => {
-            if (!(await journal.gaveUp(sql, seq)))
-              throw new AlreadyDone(job.mark.consumer, job.mark.messageId);
-          }),
+        async (sql) => {
+          if (!(await journal.gaveUp(sql, seq))) throw new AlreadyDone(job.mark.consumer, job.mark.messageId);
+        },
       );
     } catch (thrown) {
       const text = `"gaveUp" of "${job.operation.id}" failed: ${textOf(thrown)}. It was given up for: ${textOf(error)}`;

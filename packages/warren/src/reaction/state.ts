@@ -28,5 +28,3 @@ export const undoable: readonly JournalState[] = [
   "undoing",
   "undo-failed",
 ];
-
-export type { JournalState as RunState };

@@ -39,7 +39,6 @@ export const journalTables: Migration = {
     undone_at bigint not null,
     primary key (service, reaction, key)
   )`,
-    "create index warren_undone_conversation on warren_undone (conversation)",
     "create index warren_undone_at on warren_undone (undone_at)",
   ],
 };

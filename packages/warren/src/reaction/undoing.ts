@@ -5,7 +5,9 @@ import { textOf } from "../retry/error-text.ts";
 import type { RetryPolicy } from "../retry/policy.ts";
 import type { InvocationScope } from "../service/invocation.ts";
 import type { Running } from "../service/running.ts";
+import { onceInUnit } from "../store/in-unit.ts";
 import type { StoreRuntime } from "../store/runtime.ts";
+import type { Unit } from "../store/unit.ts";
 import { type Clock, delay } from "../time.ts";
 import { conversationOf } from "../trail.ts";
 import { chapterKey, type KeyOf } from "./chapter-key.ts";
@@ -62,15 +64,14 @@ export function undoing(options: UndoingOptions): UndoAll {
     const by: By = { event: job.operation.id, messageId, conversation: conversationOf(message) };
     const runs = await take(job, chapter, by, mark);
     if (runs.length === 0) return;
-    const unit = runtime.unit({ mark });
-    try {
+    const work = async (unit: Unit): Promise<void> => {
       for (const run of runs) await invoke(job, message, await read(), unit, toldOf(run));
-      await unit.commit(async (sql) => {
+    };
+    try {
+      await onceInUnit(runtime.unit({ mark }), work, async (sql) => {
         if (!(await journal.undone(sql, runs))) throw new AlreadyDone(mark.consumer, messageId);
       });
     } catch (error) {
-      await unit.rollback();
-      if (error instanceof AlreadyDone) return;
       await note(runs, by, error);
       throw error;
     }

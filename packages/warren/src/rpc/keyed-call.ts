@@ -7,6 +7,7 @@ import { callerOf, fingerprint } from "../inbox/fingerprint.ts";
 import type { Incoming } from "../message.ts";
 import { headers } from "../names.ts";
 import { Invocation } from "../service/invocation.ts";
+import { inUnit } from "../store/in-unit.ts";
 import { type Clock, delay } from "../time.ts";
 import type { Disposition } from "../transport.ts";
 import { checkedKey, keyInUse, keyReused } from "./key.ts";
@@ -114,16 +115,17 @@ export function keyedCall(options: KeyedCallOptions): RunCall {
     const { served, message, deadline, key, input } = keyed;
     const unit = runtime.unit();
     const invocation = new Invocation(scope, served.operation, message, deadline, served.fail, unit);
-    let done: Answer;
-    try {
+    const work = async (): Promise<Answer> => {
       const output = await running.run(served.handler, input, invocation);
       const body = await answering.encode(served.plan, output);
-      done = { fault: undefined, contentType: codec.contentType, body };
-      await unit.commit(async (sql) => {
-        if (!(await runtime.answers.note(sql, key, run, done))) throw new Overtaken();
+      return { fault: undefined, contentType: codec.contentType, body };
+    };
+    let done: Answer;
+    try {
+      done = await inUnit(unit, work, async (sql, answer) => {
+        if (!(await runtime.answers.note(sql, key, run, answer))) throw new Overtaken();
       });
     } catch (error) {
-      await unit.rollback();
       return error instanceof Overtaken
         ? handle(served, message, deadline)
         : answerFailure(keyed, run, error);

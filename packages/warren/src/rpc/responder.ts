@@ -13,6 +13,7 @@ import { Invocation, type InvocationScope } from "../service/invocation.ts";
 import type { PlacedMiddleware } from "../service/middleware.ts";
 import type { Running } from "../service/running.ts";
 import type { Service } from "../service/service.ts";
+import { OutcomeUnknown } from "../store.ts";
 import type { Clock } from "../time.ts";
 import type { Disposition, Handle, Transport } from "../transport.ts";
 import { answering } from "./answering.ts";
@@ -146,6 +147,7 @@ export function responder(options: ResponderOptions): Handle {
         return interrupted(served.plan, message);
     }
     if (message.replyTo === undefined) return keep(message, error);
+    if (error instanceof OutcomeUnknown) return notKnown(served.plan, message, error);
     const told = answers.tell(served, message, error);
     if (!(told instanceof Promise)) return reply(message, told.body, told.code);
     return told.then(({ body, code }) => reply(message, body, code));
@@ -154,6 +156,17 @@ export function responder(options: ResponderOptions): Handle {
   /** This instance ends with the request in hand: another may take it, where that does no harm. */
   function interrupted(plan: CallPlan, message: Incoming): Disposition | Promise<Disposition> {
     return plan.idempotent || hasKey(message) ? "requeue" : answerFault(message, unknownOutcome(plan));
+  }
+
+  /** The details are for whoever runs this service. */
+  function notKnown(
+    plan: CallPlan,
+    message: Incoming,
+    err: OutcomeUnknown,
+  ): Disposition | Promise<Disposition> {
+    const { messageId } = message;
+    scope.log.error({ err, method: plan.id, messageId }, "whether a method has committed is not known");
+    return answerFault(message, commitUnknown(plan));
   }
 
   return handle;
@@ -184,6 +197,16 @@ function unknownOutcome(plan: CallPlan): Fault {
     { service: plan.service, method: plan.id },
     {
       message: `An instance of "${plan.service}" died or lost its connection with ${plan.id} in hand. Whether it ran is not known; it is not idempotent and came without a key, so it was not run again.`,
+    },
+  );
+}
+
+function commitUnknown(plan: CallPlan): Fault {
+  return new Fault(
+    "UNKNOWN_OUTCOME",
+    { service: plan.service, method: plan.id },
+    {
+      message: `The answer of the database to the commit of ${plan.id} was lost. Whether it changed anything is not known. With a key, the same call can be repeated safely.`,
     },
   );
 }

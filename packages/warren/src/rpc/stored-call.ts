@@ -1,6 +1,7 @@
 import type { Incoming } from "../message.ts";
 import { Invocation, type InvocationScope } from "../service/invocation.ts";
 import type { Running } from "../service/running.ts";
+import { inUnit } from "../store/in-unit.ts";
 import type { StoreRuntime } from "../store/runtime.ts";
 import type { Disposition } from "../transport.ts";
 import type { Answering } from "./answering.ts";
@@ -32,12 +33,12 @@ export function storedCall(options: StoredCallOptions): RunCall {
     const invocation = new Invocation(scope, served.operation, message, deadline, served.fail, unit);
     let body: Uint8Array;
     try {
-      admit(served, invocation);
-      const output = await running.run(served.handler, await read(served, message), invocation);
-      body = await answering.encode(served.plan, output);
-      await unit.commit();
+      body = await inUnit(unit, async () => {
+        admit(served, invocation);
+        const output = await running.run(served.handler, await read(served, message), invocation);
+        return answering.encode(served.plan, output);
+      });
     } catch (error) {
-      await unit.rollback();
       return failed(served, message, error);
     }
     return answering.reply(message, body);

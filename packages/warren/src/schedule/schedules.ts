@@ -7,7 +7,8 @@ import { Invocation, type InvocationScope } from "../service/invocation.ts";
 import { compose, type Handler, type PlacedMiddleware } from "../service/middleware.ts";
 import type { Running } from "../service/running.ts";
 import type { Service } from "../service/service.ts";
-import type { StoreRuntime } from "../store/runtime.ts";
+import { inUnit } from "../store/in-unit.ts";
+import type { Unit } from "../store/unit.ts";
 import type { Clock } from "../time.ts";
 import type { Consumer } from "../transport.ts";
 import { type KeptSchedule, keeper, type Run } from "./keeper.ts";
@@ -39,34 +40,21 @@ export function keepSchedules(
       const schedule: KeptSchedule = {
         ...{ id, cron, timeZone, ifMissed, retry: retry ?? definition.retry ?? {} },
         times: cronTimes(id, cron, timeZone),
-        attempt: (one, last) =>
-          inUnit(runtime, last, (unit) => {
+        async attempt(one, last) {
+          const work = (unit: Unit): unknown => {
             const deadline = clock.now() + timeoutMs;
             const message = messageOf(operation, one);
             const invocation = new Invocation(scope, operation, message, deadline, undefined, unit);
             return running.run(handler, one.tick, invocation);
-          }),
+          };
+          await inUnit(runtime.unit(), work, last);
+        },
         isInterrupted: (error) =>
           running.aborted && isFault(error) && error.from === undefined && error.code === "STOPPED",
       };
       return keeper({ schedule, row: standingRow(runtime.store, contract.name, name), scope, clock, random });
     },
   );
-}
-
-async function inUnit(
-  runtime: StoreRuntime,
-  last: Parameters<KeptSchedule["attempt"]>[1],
-  work: (unit: ReturnType<StoreRuntime["unit"]>) => unknown,
-): Promise<void> {
-  const unit = runtime.unit();
-  try {
-    await work(unit);
-    await unit.commit(last);
-  } catch (error) {
-    await unit.rollback();
-    throw error;
-  }
 }
 
 /** No message brings a time of a schedule. What handlers are told of theirs is said the same way. */

@@ -2,7 +2,7 @@ import { AlreadyDone } from "../inbox/already-done.ts";
 import type { Inbox, Mark } from "../inbox/inbox.ts";
 import type { OutboxEntry } from "../outbox/entry.ts";
 import type { Outbox } from "../outbox/outbox.ts";
-import { inTransaction, type Sql, type Store } from "../store.ts";
+import type { Sql, Store } from "../store.ts";
 import type { Clock } from "../time.ts";
 
 /** What a handler leaves that changed nothing of its own: no statement of it depends on another one's. */
@@ -13,7 +13,10 @@ export interface Quick {
 
 /** Commits for handlers without a transaction of their own: those of the same moment share one. */
 export interface QuickCommits {
-  /** @throws AlreadyDone; Error of the driver. Nothing of it is changed then. */
+  /**
+   * @throws AlreadyDone; OutcomeUnknown where the database's answer was lost; Error of the driver. Except after
+   * OutcomeUnknown nothing of it is changed then.
+   */
   commit(quick: Quick): Promise<void>;
 }
 
@@ -33,22 +36,34 @@ export function quickCommits(store: Store, outbox: Outbox, inbox: Inbox, clock: 
     while (waiting.length > 0) {
       const some = waiting.slice(0, maxTogether);
       waiting = waiting.slice(maxTogether);
-      await together(some);
+      // No transaction can be begun: those that have their outcome by now keep it, the others need not try as well.
+      await together(some).catch((error: unknown) => rejectAll(some, error));
     }
     isRunning = false;
   }
 
+  /** @throws Error where no transaction can be begun */
   async function together(some: readonly Waiting[]): Promise<void> {
+    const transaction = await store.begin();
+    let fresh: ReadonlySet<Waiting>;
     try {
-      const fresh = await inTransaction(store, (sql) => write(sql, some));
-      for (const one of some) {
-        if (fresh.has(one)) one.resolve();
-        else one.reject(new AlreadyDone(one.quick.mark!.consumer, one.quick.mark!.messageId));
-      }
+      fresh = await write(transaction, some);
     } catch (error) {
+      await transaction.rollback();
+      if (some.length === 1) return rejectAll(some, error);
       // One of them may be at fault, such as by an entry that is too large. Alone, each fails for its own reasons.
-      if (some.length === 1) some[0]!.reject(error);
-      else for (const one of some) await together([one]);
+      for (const one of some) await together([one]);
+      return;
+    }
+    try {
+      await transaction.commit();
+    } catch (error) {
+      // None of them is the reason. And they may be done, where only the answer was lost.
+      return rejectAll(some, error);
+    }
+    for (const one of some) {
+      if (fresh.has(one)) one.resolve();
+      else one.reject(new AlreadyDone(one.quick.mark!.consumer, one.quick.mark!.messageId));
     }
   }
 
@@ -75,4 +90,8 @@ export function quickCommits(store: Store, outbox: Outbox, inbox: Inbox, clock: 
       });
     },
   };
+}
+
+function rejectAll(some: readonly Waiting[], error: unknown): void {
+  for (const { reject } of some) reject(error);
 }

@@ -3,7 +3,7 @@ import { type Answers, answers } from "../inbox/answers.ts";
 import { type Inbox, inbox, type Mark } from "../inbox/inbox.ts";
 import type { Logger } from "../log.ts";
 import type { Outbox } from "../outbox/outbox.ts";
-import type { Sql, Store } from "../store.ts";
+import type { Store } from "../store.ts";
 import type { Clock } from "../time.ts";
 import { migrate } from "./migrate.ts";
 import { type QuickCommits, quickCommits } from "./quick.ts";
@@ -17,7 +17,7 @@ export interface StoreRuntime {
   readonly inbox: Inbox;
   readonly answers: Answers;
   /** For one handler. See `UnitOptions`. */
-  unit(options?: { readonly mark?: Mark; readonly first?: (sql: Sql) => Promise<void> }): Unit;
+  unit(options?: { readonly mark?: Mark | undefined }): Unit;
   /** Opens the store and brings its tables up to date. Before anything else is done with it. */
   open(): Promise<void>;
   /** Sends what others left there, and deletes what has expired. */

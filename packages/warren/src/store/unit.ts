@@ -25,13 +25,16 @@ export interface Unit {
   cancel(id: string, service?: string): Promise<boolean>;
   /** Runs once it has committed; not where it is undone. */
   whenCommitted(run: () => void): void;
-  /** @throws AlreadyDone where another one was faster; Error of the driver. Nothing is changed then. */
+  /**
+   * @throws AlreadyDone where another one was faster; OutcomeUnknown where the database's answer was lost; Error of the
+   * driver. Except after OutcomeUnknown nothing is changed then.
+   */
   commit(last?: (sql: Sql) => Promise<void>): Promise<void>;
   /**
-   * Its message turned out to be done already, which a handler may have hidden: it saw an error of a statement, and threw
+   * Where its message turned out to be done. A handler may have hidden that: it saw an error of a statement, and threw
    * another one.
    */
-  readonly wasDone: boolean;
+  readonly alreadyDone: AlreadyDone | undefined;
   /** Undoes what was done. Statements that come later fail. Nothing happens after `commit`. */
   rollback(): Promise<void>;
 }
@@ -43,29 +46,26 @@ export interface UnitOptions {
   readonly quick: QuickCommits;
   /** What is done once this commits. */
   readonly mark?: Mark | undefined;
-  /** The first statement of the transaction, in place of the mark. @throws what ends the handler */
-  readonly first?: ((sql: Sql) => Promise<void>) | undefined;
 }
 
 const over = "The handler is over, and its transaction with it.";
 
 export function unit(options: UnitOptions): Unit {
-  const { store, outbox, inbox, quick, mark, first } = options;
+  const { store, outbox, inbox, quick, mark } = options;
   const entries: OutboxEntry[] = [];
   const afterwards: (() => void)[] = [];
   let opening: Promise<Transaction> | undefined;
   let isOver = false;
-  let wasDone = false;
+  let alreadyDone: AlreadyDone | undefined;
   let db: unknown;
 
   async function open(): Promise<Transaction> {
     const transaction = await store.begin();
     try {
-      if (first !== undefined) await first(transaction);
       if (mark !== undefined && !(await inbox.claim(transaction, mark)))
         throw new AlreadyDone(mark.consumer, mark.messageId);
     } catch (error) {
-      wasDone = error instanceof AlreadyDone;
+      if (error instanceof AlreadyDone) alreadyDone = error;
       await transaction.rollback();
       throw error;
     }
@@ -86,8 +86,8 @@ export function unit(options: UnitOptions): Unit {
       return db;
     },
     sql,
-    get wasDone() {
-      return wasDone;
+    get alreadyDone() {
+      return alreadyDone;
     },
     send(entry) {
       // It would never be sent, and nobody would know.
@@ -104,7 +104,7 @@ export function unit(options: UnitOptions): Unit {
     },
     whenCommitted: (run) => void afterwards.push(run),
     async commit(last) {
-      const needsTransaction = opening !== undefined || first !== undefined || last !== undefined;
+      const needsTransaction = opening !== undefined || last !== undefined;
       if (!needsTransaction) {
         isOver = true;
         if (mark === undefined && entries.length === 0) return;
