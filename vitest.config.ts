@@ -1,5 +1,11 @@
 import { defineConfig } from "vitest/config";
 
+/**
+ * Most tests wait for other processes most of the time, so there are more workers than cores. Each has a RabbitMQ of its
+ * own; where one is given, all tests share it.
+ */
+const maxWorkers = process.env.AMQP_URL ? 1 : 3;
+
 export default defineConfig({
   test: {
     include: [
@@ -10,6 +16,7 @@ export default defineConfig({
       "test/**/*.test.ts",
     ],
     globalSetup: ["test/servers.setup.ts"],
+    maxWorkers,
     testTimeout: 20_000,
     hookTimeout: 60_000,
   },

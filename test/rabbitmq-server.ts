@@ -7,36 +7,51 @@ import { discardAtEnd } from "./private-server.ts";
 
 declare module "vitest" {
   interface ProvidedContext {
-    /** The RabbitMQ of this run, `amqp://…`. */
-    amqpUrl: string;
+    /** One for each of the workers that tests run in, `amqp://…`. See `amqpUrl`. */
+    amqpUrls: readonly string[];
   }
 }
 
 /**
- * Gives the tests a RabbitMQ: the one of AMQP_URL, else a private node that ends with this process, however that
- * ends. Throws when there is none to be had: these tests are never skipped.
+ * Gives the tests a RabbitMQ for each worker: private nodes that end with this process, however that ends; or, with
+ * AMQP_URL, that one, and then there is one worker (see `vitest.config.ts`). Throws when there is none to be had: these
+ * tests are never skipped.
  */
-export async function giveRabbitMq(project: TestProject): Promise<(() => Promise<void>) | undefined> {
+export async function giveRabbitMq(project: TestProject): Promise<() => Promise<void>> {
   const given = process.env.AMQP_URL;
   if (given !== undefined && given !== "") {
     const version = await versionAt(new URL(given));
-    project.provide("amqpUrl", given);
+    project.provide("amqpUrls", [given]);
     console.log(`RabbitMQ ${version} from AMQP_URL`);
-    return undefined;
+    return async () => {};
   }
-  const dataDir = mkdtempSync(join(tmpdir(), "warren-test-"));
-  const discard = discardAtEnd("broker", dataDir);
   const began = performance.now();
+  const nodes = await privateNodes(project.vitest.config.maxWorkers);
+  project.provide("amqpUrls", nodes.urls);
+  const seconds = ((performance.now() - began) / 1000).toFixed(1);
+  console.log(`RabbitMQ ${nodes.version}, private nodes started in ${seconds} s (${nodes.urls.join(", ")})`);
+  return nodes.discard;
+}
+
+interface PrivateNodes {
+  readonly urls: readonly string[];
+  readonly version: string;
+  readonly discard: () => Promise<void>;
+}
+
+async function privateNodes(count: number): Promise<PrivateNodes> {
+  const folders = Array.from({ length: count }, () => mkdtempSync(join(tmpdir(), "warren-test-")));
+  const discards = folders.map((folder) => discardAtEnd("broker", folder));
+  const discard = async (): Promise<void> => void (await Promise.all(discards.map((each) => each())));
   try {
-    const broker = await brokerUp({ dataDir, log: console.log });
-    project.provide("amqpUrl", broker.url);
-    const seconds = ((performance.now() - began) / 1000).toFixed(1);
-    console.log(`RabbitMQ ${broker.version}, a private node started in ${seconds} s (${broker.url})`);
+    // The first one alone: it installs RabbitMQ where there is none.
+    const first = await brokerUp({ dataDir: folders[0]!, log: console.log });
+    const others = await Promise.all(folders.slice(1).map((dataDir) => brokerUp({ dataDir })));
+    return { urls: [first, ...others].map(({ url }) => url), version: first.version, discard };
   } catch (error) {
     await discard();
     throw error;
   }
-  return discard;
 }
 
 async function versionAt(url: URL): Promise<string> {

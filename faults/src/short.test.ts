@@ -1,7 +1,8 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { expect, inject, it, onTestFinished } from "vitest";
+import { expect, it, onTestFinished } from "vitest";
+import { amqpUrl } from "../../test/amqp-url.ts";
 import { mutants } from "./mutants/catalog.ts";
 import { mutantArguments } from "./mutants/run.ts";
 import { details } from "./report.ts";
@@ -22,7 +23,7 @@ function run(name: string, mutant?: string): Promise<Ran> {
     scenario: { ...scenario, load: { ...scenario.load, slowMs: 300 } },
     run: `t${crypto.randomUUID().slice(0, 8)}`,
     folder,
-    urls: [inject("amqpUrl")],
+    urls: [amqpUrl()],
     nodes: undefined,
     seed,
     seconds: 3,

@@ -1,8 +1,9 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { describe, expect, inject, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { rabbitmq } from "warren/rabbitmq";
+import { amqpUrl } from "../../../test/amqp-url.ts";
 import { listen, soldText } from "./listener.ts";
 import { program } from "./program.ts";
 import { marketScenarios } from "./scenarios.ts";
@@ -10,11 +11,11 @@ import { http, newName } from "./system.ts";
 
 // One file, since queues are named after services: two systems on one broker at the same time would be one system.
 describe("on RabbitMQ", () => {
-  marketScenarios(() => () => rabbitmq({ urls: [inject("amqpUrl")] }));
+  marketScenarios(() => () => rabbitmq({ urls: [amqpUrl()] }));
 
   test("three processes are the same system, and a killed one finds its messages when it is back", async () => {
     const folder = mkdtempSync(join(tmpdir(), "market-processes-"));
-    const env = { DATA_DIR: folder, PORT: "0", AMQP_URL: inject("amqpUrl") };
+    const env = { DATA_DIR: folder, PORT: "0", AMQP_URL: amqpUrl() };
     await using market = program(["--only", "market"], env);
     await using gateway = program(["--only", "gateway"], env);
     await using first = program(["--only", "notifications"], env);

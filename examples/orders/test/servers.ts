@@ -3,6 +3,7 @@ import { connect } from "amqplib";
 import pg from "pg";
 import { inject, onTestFinished } from "vitest";
 import { names } from "warren";
+import { amqpUrl } from "../../../test/amqp-url.ts";
 import { partNames } from "../src/compose.ts";
 
 /** A database of one test in the PostgreSQL of the tests, deleted behind it. */
@@ -27,7 +28,7 @@ async function asAdmin(statement: string): Promise<void> {
 
 /** The RabbitMQ of the tests, without what an earlier test has left in the queues of these services. */
 export async function emptyBroker(): Promise<string> {
-  const url = inject("amqpUrl");
+  const url = amqpUrl();
   const connection = await connect(url);
   const channel = await connection.createChannel();
   const own = [names.requests, names.events, names.quarantine, names.dead];

@@ -1,5 +1,6 @@
-import { afterEach, beforeEach, inject } from "vitest";
+import { afterEach, beforeEach } from "vitest";
 import { z } from "zod";
+import { amqpUrl } from "../../../test/amqp-url.ts";
 import { embedded, embeddedBroker } from "../src/embedded/index.ts";
 import {
   type App,
@@ -100,7 +101,7 @@ async function make(name: TransportName, database: FreshDatabase, running: App[]
     },
   };
   const connect = (): Transport =>
-    name === "embedded" ? embedded({ broker }) : rabbitmq({ url: inject("amqpUrl") });
+    name === "embedded" ? embedded({ broker }) : rabbitmq({ url: amqpUrl() });
   return {
     bank,
     put,

@@ -1,5 +1,6 @@
-import { describe, expect, inject, it, onTestFinished } from "vitest";
+import { describe, expect, it, onTestFinished } from "vitest";
 import { z } from "zod";
+import { amqpUrl } from "../../../test/amqp-url.ts";
 import { embedded } from "../src/embedded/index.ts";
 import { app, contract, Fault, names, rpc, service, silent } from "../src/index.ts";
 import { rabbitmq } from "../src/rabbitmq/index.ts";
@@ -23,7 +24,7 @@ function bank(entered: () => unknown) {
 describe.each(transports)("a service whose calls are kept in a quorum queue, on %s", (transport) => {
   it("answers", async () => {
     const { accounts, bank: implementation } = bank(() => {});
-    const made = transport === "embedded" ? embedded() : rabbitmq(inject("amqpUrl"));
+    const made = transport === "embedded" ? embedded() : rabbitmq(amqpUrl());
     if (transport === "rabbitmq") await deletedLater(names.requests(accounts.name));
     const all = app({ transport: made, services: [implementation], log: silent });
     onTestFinished(() => all.stop({ drainMs: 200 }));
@@ -49,7 +50,7 @@ it("a call in a quorum queue whose instance loses its connection is run again on
   await deletedLater(names.requests(accounts.name));
   const options = { reconnect: { baseMs: 10, capMs: 50 } };
   const serving = app({ transport: rabbitmq({ url, ...options }), services: [implementation], log: silent });
-  const calling = app({ transport: rabbitmq({ url: inject("amqpUrl"), ...options }), log: silent });
+  const calling = app({ transport: rabbitmq({ url: amqpUrl(), ...options }), log: silent });
   onTestFinished(async () => {
     await Promise.all([calling.stop({ drainMs: 200 }), serving.stop({ drainMs: 200 })]);
   });

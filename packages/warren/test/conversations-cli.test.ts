@@ -2,8 +2,9 @@
 import { spawn } from "node:child_process";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
-import { expect, inject, it, onTestFinished, vi } from "vitest";
+import { expect, it, onTestFinished, vi } from "vitest";
 import { z } from "zod";
+import { amqpUrl } from "../../../test/amqp-url.ts";
 import {
   app,
   type Conversation,
@@ -22,7 +23,7 @@ const main = join(import.meta.dirname, "../src/cli/main.ts");
 vi.setConfig({ testTimeout: 60_000 });
 
 async function run(...args: string[]) {
-  const env = { ...process.env, AMQP_URL: inject("amqpUrl"), WARREN_DATA: "", COLUMNS: "200" };
+  const env = { ...process.env, AMQP_URL: amqpUrl(), WARREN_DATA: "", COLUMNS: "200" };
   const child = spawn(process.execPath, [main, "conversations", ...args], { env });
   child.stdin.end();
   const [stdout, stderr, code] = await Promise.all([
@@ -47,7 +48,7 @@ async function oneDone(): Promise<{ readonly id: string; readonly name: string }
       undo: { [shop.events.cancelled.id]: () => {} },
     },
   };
-  const transport = rabbitmq(inject("amqpUrl"));
+  const transport = rabbitmq(amqpUrl());
   const running = app({
     transport,
     services: [

@@ -1,5 +1,6 @@
-import { afterEach, beforeEach, describe, expect, inject, it, vi } from "vitest";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { z } from "zod";
+import { amqpUrl } from "../../../test/amqp-url.ts";
 import { embedded, embeddedBroker } from "../src/embedded/index.ts";
 import {
   type App,
@@ -47,7 +48,7 @@ describe.each(transports)("conversations on %s", (transportName) => {
     database = await kinds[transportName]();
     const broker = embeddedBroker();
     connect = () => {
-      const made = transportName === "embedded" ? embedded({ broker }) : rabbitmq(inject("amqpUrl"));
+      const made = transportName === "embedded" ? embedded({ broker }) : rabbitmq(amqpUrl());
       connected.push(made);
       return made;
     };

@@ -4,7 +4,8 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
-import { expect, inject, it, onTestFinished, vi } from "vitest";
+import { expect, it, onTestFinished, vi } from "vitest";
+import { amqpUrl } from "../../../test/amqp-url.ts";
 import { deadWorld } from "./dead-letters-world.ts";
 
 const main = join(import.meta.dirname, "../src/cli/main.ts");
@@ -19,7 +20,7 @@ interface Finished {
 }
 
 function begin(args: readonly string[], env: Record<string, string> = {}): ChildProcess {
-  const all = { ...process.env, AMQP_URL: inject("amqpUrl"), WARREN_DATA: "", COLUMNS: "80", ...env };
+  const all = { ...process.env, AMQP_URL: amqpUrl(), WARREN_DATA: "", COLUMNS: "80", ...env };
   return spawn(process.execPath, [main, "dead-letters", ...args], { env: all });
 }
 
@@ -143,7 +144,7 @@ it("says what is missing, and never a password", async () => {
     code: 1,
     stderr: expect.stringContaining("Set AMQP_URL"),
   });
-  const url = new URL(inject("amqpUrl"));
+  const url = new URL(amqpUrl());
   url.username = "ada";
   url.password = "hunter2";
   const refused = await finish(begin(["list"], { AMQP_URL: url.href }));
@@ -159,7 +160,7 @@ it("says what is missing, and never a password", async () => {
 it("discards no letter that came after the question", async () => {
   await w().put({ id: "a" }, { id: "b" });
   const command = [process.execPath, main, "dead-letters", "discard", ...here()].join(" ");
-  const env = { ...process.env, AMQP_URL: inject("amqpUrl"), WARREN_DATA: "" };
+  const env = { ...process.env, AMQP_URL: amqpUrl(), WARREN_DATA: "" };
   const running = spawn("script", ["-qec", command, "/dev/null"], { env });
   onTestFinished(() => void running.kill("SIGKILL"));
   let seen = "";

@@ -1,5 +1,6 @@
-import { describe, expect, inject, it, onTestFinished, vi } from "vitest";
+import { describe, expect, it, onTestFinished, vi } from "vitest";
 import { z } from "zod";
+import { amqpUrl } from "../../../test/amqp-url.ts";
 import {
   app,
   contract,
@@ -237,7 +238,7 @@ describe.each(transports)("deciding dead letters, on %s", (transport) => {
       const on = w().connect();
       return { on, cut: () => w().broker.cut(on) };
     }
-    const url = new URL(inject("amqpUrl"));
+    const url = new URL(amqpUrl());
     const proxy = await tcpProxy({ host: url.hostname, port: Number(url.port || 5672) });
     onTestFinished(() => proxy.close());
     url.hostname = proxy.host;

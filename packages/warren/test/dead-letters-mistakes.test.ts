@@ -3,7 +3,8 @@ import { execFile } from "node:child_process";
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { expect, inject, it, onTestFinished, vi } from "vitest";
+import { expect, it, onTestFinished, vi } from "vitest";
+import { amqpUrl } from "../../../test/amqp-url.ts";
 import { deadWorld } from "./dead-letters-world.ts";
 
 const main = join(import.meta.dirname, "../src/cli/main.ts");
@@ -17,7 +18,7 @@ interface Finished {
 }
 
 function run(args: readonly string[], env: Record<string, string> = {}): Promise<Finished> {
-  const all = { ...process.env, AMQP_URL: inject("amqpUrl"), WARREN_DATA: "", ...env };
+  const all = { ...process.env, AMQP_URL: amqpUrl(), WARREN_DATA: "", ...env };
   return new Promise((resolve) => {
     execFile(process.execPath, [main, "dead-letters", ...args], { env: all }, (error, stdout, stderr) =>
       resolve({ code: error === null ? 0 : Number(error.code), stdout, stderr }),

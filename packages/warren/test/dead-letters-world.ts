@@ -1,5 +1,6 @@
 import { connect as connectRaw } from "amqplib";
-import { afterEach, beforeEach, inject } from "vitest";
+import { afterEach, beforeEach } from "vitest";
+import { amqpUrl } from "../../../test/amqp-url.ts";
 import { type Broker, embedded, embeddedBroker } from "../src/embedded/index.ts";
 import {
   type Clock,
@@ -57,7 +58,7 @@ export function deadWorld(name: TransportName, clock?: Clock): () => DeadWorld {
   afterEach(async () => {
     await Promise.all(connected.splice(0).map((each) => each.close({ drainMs: 200 })));
     if (name === "embedded") return;
-    const connection = await connectRaw(inject("amqpUrl"));
+    const connection = await connectRaw(amqpUrl());
     const channel = await connection.createChannel();
     for (const queue of queues.splice(0)) await channel.deleteQueue(queue);
     await connection.close();
@@ -73,7 +74,7 @@ async function make(
 ): Promise<DeadWorld> {
   const service = `dead-${randomId(systemRandom, 8)}`;
   const broker = embeddedBroker(clock === undefined ? {} : { clock });
-  const connect: DeadWorld["connect"] = (url = inject("amqpUrl")) => {
+  const connect: DeadWorld["connect"] = (url = amqpUrl()) => {
     const made =
       name === "embedded" ? embedded({ broker }) : rabbitmq({ url, reconnect: { baseMs: 10, capMs: 50 } });
     connected.push(made);

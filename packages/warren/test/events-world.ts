@@ -1,6 +1,7 @@
 import { connect as connectRaw } from "amqplib";
-import { afterEach, beforeEach, inject } from "vitest";
+import { afterEach, beforeEach } from "vitest";
 import { z } from "zod";
+import { amqpUrl } from "../../../test/amqp-url.ts";
 import { type Broker, embedded, embeddedBroker } from "../src/embedded/index.ts";
 import {
   type App,
@@ -30,7 +31,7 @@ const connected: Transport[] = [];
 let broker: Broker | undefined;
 
 export function connect(): Transport {
-  const transport = broker === undefined ? rabbitmq(inject("amqpUrl")) : embedded({ broker });
+  const transport = broker === undefined ? rabbitmq(amqpUrl()) : embedded({ broker });
   connected.push(transport);
   return transport;
 }
@@ -49,7 +50,7 @@ export function freshBroker(transport: TransportName): void {
     await Promise.all(running.splice(0).map((each) => each.stop({ drainMs: 200 })));
     await Promise.all(connected.splice(0).map((each) => each.close({ drainMs: 200 })));
     if (transport === "embedded") return;
-    const connection = await connectRaw(inject("amqpUrl"));
+    const connection = await connectRaw(amqpUrl());
     const channel = await connection.createChannel();
     for (const { name } of [shop, mail, books])
       for (const queue of [

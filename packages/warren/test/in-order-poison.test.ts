@@ -1,7 +1,8 @@
 import { spawn } from "node:child_process";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
-import { describe, expect, inject, it, onTestFinished } from "vitest";
+import { describe, expect, it, onTestFinished } from "vitest";
+import { amqpUrl } from "../../../test/amqp-url.ts";
 import { names } from "../src/index.ts";
 import { journal, orderWorld, upTo } from "./in-order-world.ts";
 import { deletedLater, outsider, transport } from "./rabbit.ts";
@@ -19,7 +20,7 @@ it("a message in order that kills its process again and again is buried as crash
   const supervise = (): void => {
     if (ended) return;
     starts++;
-    const child = spawn(process.execPath, [fixture, inject("amqpUrl"), name], {
+    const child = spawn(process.execPath, [fixture, amqpUrl(), name], {
       stdio: ["ignore", "pipe", "inherit"],
     });
     createInterface({ input: child.stdout }).on("line", (line) => {

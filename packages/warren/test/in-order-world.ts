@@ -1,6 +1,7 @@
 import { connect as connectRaw } from "amqplib";
-import { afterEach, beforeEach, inject } from "vitest";
+import { afterEach, beforeEach } from "vitest";
 import { z } from "zod";
+import { amqpUrl } from "../../../test/amqp-url.ts";
 import { type Broker, embedded, embeddedBroker } from "../src/embedded/index.ts";
 import {
   type App,
@@ -66,7 +67,7 @@ export function orderWorld(transport: TransportName, clock?: Clock): () => Order
       bank,
       queue: names.orderedEvents(ledger.name),
       dead: names.dead(ledger.name),
-      connect(url = inject("amqpUrl")) {
+      connect(url = amqpUrl()) {
         const made =
           transport === "embedded"
             ? embedded({ broker })
@@ -98,7 +99,7 @@ export function orderWorld(transport: TransportName, clock?: Clock): () => Order
     if (transport === "embedded") return;
     const { queue, dead } = current;
     const service = dead.replace(/\.dead$/, "");
-    const connection = await connectRaw(inject("amqpUrl"));
+    const connection = await connectRaw(amqpUrl());
     const channel = await connection.createChannel();
     for (const name of [queue, dead, names.requests(service), names.events(service)])
       await channel.deleteQueue(name);

@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { join } from "node:path";
-import { describe, expect, inject, it } from "vitest";
+import { describe, expect, it } from "vitest";
+import { amqpUrl } from "../../../test/amqp-url.ts";
 import { folder, killedAtEveryBoundary } from "./kill-world.ts";
 import { type FreshDatabase, freshSqlite, stores } from "./stores.ts";
 
@@ -14,7 +15,7 @@ async function effectsIn(database: FreshDatabase): Promise<string[]> {
 /** With SQLite goes the embedded broker, with PostgreSQL RabbitMQ: two worlds, each as it is used. */
 const brokers = {
   sqlite: () => ({ KILL_BROKER: join(folder(), "broker") }),
-  postgres: () => ({ KILL_AMQP: inject("amqpUrl"), KILL_NAME: `k-${randomBytes(4).toString("hex")}` }),
+  postgres: () => ({ KILL_AMQP: amqpUrl(), KILL_NAME: `k-${randomBytes(4).toString("hex")}` }),
 };
 
 const effects = {

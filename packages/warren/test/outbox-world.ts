@@ -1,5 +1,6 @@
-import { afterEach, beforeEach, inject, onTestFinished } from "vitest";
+import { afterEach, beforeEach, onTestFinished } from "vitest";
 import { z } from "zod";
+import { amqpUrl } from "../../../test/amqp-url.ts";
 import { embedded, embeddedBroker } from "../src/embedded/index.ts";
 import {
   type App,
@@ -90,7 +91,7 @@ async function make(name: TransportName, database: FreshDatabase, running: App[]
   await looking.open();
   await looking.query("create table done (n bigint not null)");
   const connect: OutboxWorld["connect"] = () =>
-    name === "embedded" ? embedded({ broker }) : rabbitmq({ url: inject("amqpUrl") });
+    name === "embedded" ? embedded({ broker }) : rabbitmq({ url: amqpUrl() });
   const start: OutboxWorld["start"] = async (options = {}) => {
     const made = app({ log: silent, transport: connect(), ...options });
     running.push(made);

@@ -1,8 +1,9 @@
 import { spawn } from "node:child_process";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
-import { describe, expect, inject, it, onTestFinished } from "vitest";
+import { describe, expect, it, onTestFinished } from "vitest";
 import { z } from "zod";
+import { amqpUrl } from "../../../test/amqp-url.ts";
 import { embedded, embeddedBroker } from "../src/embedded/index.ts";
 import { app, contract, names, service, silent } from "../src/index.ts";
 import { deletedLater, outsider, transport } from "./rabbit.ts";
@@ -22,7 +23,7 @@ it("a message that kills its process again and again is buried as crashed; the h
   const supervise = (): void => {
     if (ended) return;
     starts++;
-    const child = spawn(process.execPath, [fixture, inject("amqpUrl"), name], {
+    const child = spawn(process.execPath, [fixture, amqpUrl(), name], {
       stdio: ["ignore", "pipe", "inherit"],
     });
     createInterface({ input: child.stdout }).on("line", (line) => done.add(Number(line)));

@@ -1,5 +1,6 @@
 import { type Channel, connect } from "amqplib";
-import { inject, onTestFinished } from "vitest";
+import { onTestFinished } from "vitest";
+import { amqpUrl } from "../../../test/amqp-url.ts";
 import type { Outgoing } from "../src/message.ts";
 import { type RabbitmqOptions, rabbitmq } from "../src/rabbitmq/index.ts";
 import { type TcpProxy, tcpProxy } from "../src/testing/tcp-proxy.ts";
@@ -12,14 +13,14 @@ export function unique(name: string): string {
 
 /** A transport that ends with the test, impatient about reconnecting. */
 export function transport(options: RabbitmqOptions = {}): Transport {
-  const made = rabbitmq({ url: inject("amqpUrl"), reconnect: { baseMs: 10, capMs: 50 }, ...options });
+  const made = rabbitmq({ url: amqpUrl(), reconnect: { baseMs: 10, capMs: 50 }, ...options });
   onTestFinished(() => made.close({ drainMs: 0 }));
   return made;
 }
 
 /** A proxy in front of the broker, and the URL that leads through it. */
 export async function proxied(): Promise<{ proxy: TcpProxy; url: string }> {
-  const url = new URL(inject("amqpUrl"));
+  const url = new URL(amqpUrl());
   const proxy = await tcpProxy({ host: url.hostname, port: Number(url.port || 5672) });
   onTestFinished(() => proxy.close());
   url.hostname = proxy.host;
@@ -29,7 +30,7 @@ export async function proxied(): Promise<{ proxy: TcpProxy; url: string }> {
 
 /** What another client of the same broker could do. */
 export async function outsider(): Promise<Channel> {
-  const connection = await connect(inject("amqpUrl"));
+  const connection = await connect(amqpUrl());
   onTestFinished(() => connection.close());
   return connection.createChannel();
 }

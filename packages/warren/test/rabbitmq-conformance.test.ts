@@ -1,4 +1,5 @@
-import { describe, inject, it } from "vitest";
+import { describe, it } from "vitest";
+import { amqpUrl } from "../../../test/amqp-url.ts";
 import { rabbitmq } from "../src/rabbitmq/index.ts";
 import { transportConformance } from "../src/testing/index.ts";
 
@@ -6,5 +7,5 @@ transportConformance({
   name: "rabbitmq",
   describe,
   it,
-  create: () => rabbitmq({ url: inject("amqpUrl"), name: "conformance" }),
+  create: () => rabbitmq({ url: amqpUrl(), name: "conformance" }),
 });

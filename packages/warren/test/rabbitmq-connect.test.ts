@@ -5,7 +5,8 @@ import { type AddressInfo, connect, createServer as createTcpServer } from "node
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createServer } from "node:tls";
-import { expect, inject, onTestFinished, test, vi } from "vitest";
+import { expect, onTestFinished, test, vi } from "vitest";
+import { amqpUrl } from "../../../test/amqp-url.ts";
 import type { Logger } from "../src/log.ts";
 import { rabbitmq } from "../src/rabbitmq/index.ts";
 import { tcpProxy } from "../src/testing/tcp-proxy.ts";
@@ -38,7 +39,7 @@ test("a host that never answers leaves time for the others", async () => {
   onTestFinished(() => void mute.close());
   const { port } = mute.address() as AddressInfo;
   const own = rabbitmq({
-    urls: [`amqp://127.0.0.1:${port}`, inject("amqpUrl")],
+    urls: [`amqp://127.0.0.1:${port}`, amqpUrl()],
     connectTimeoutMs: 4_000,
     random: () => 0,
   });
@@ -76,7 +77,7 @@ test("a refused login fails at once, for publishes too, and shows no password", 
   const lines: string[] = [];
   const write = (data: object, text: string): void => void lines.push(JSON.stringify(data) + text);
   const log: Logger = { debug: write, info: write, warn: write, error: write, child: () => log };
-  const url = new URL(inject("amqpUrl"));
+  const url = new URL(amqpUrl());
   url.username = "nobody";
   url.password = "wrong-secret";
   const own = transport({ url: url.href, log });
@@ -92,7 +93,7 @@ test("a refused login fails at once, for publishes too, and shows no password", 
 });
 
 test("an unknown virtual host fails at once too", async () => {
-  const url = new URL(inject("amqpUrl"));
+  const url = new URL(amqpUrl());
   url.pathname = unique("vhost");
   await expect(transport({ url: url.href }).declare({})).rejects.toMatchObject({
     message: expect.stringContaining("virtual host"),
@@ -135,7 +136,7 @@ test("amqps:// with an authority and a client certificate", async () => {
     openssl(`x509 -req -in ${name}.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days 1 -out ${name}.pem`);
   }
   // The broker of the tests listens without TLS, so TLS ends in front of it.
-  const broker = new URL(inject("amqpUrl"));
+  const broker = new URL(amqpUrl());
   const names: string[] = [];
   const tls = { key: file("localhost.key"), cert: file("localhost.pem"), ca: file("ca.pem") };
   const server = createServer({ ...tls, requestCert: true, rejectUnauthorized: true }, (socket) => {

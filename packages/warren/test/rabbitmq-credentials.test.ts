@@ -1,4 +1,5 @@
-import { expect, inject, test, vi } from "vitest";
+import { expect, test, vi } from "vitest";
+import { amqpUrl } from "../../../test/amqp-url.ts";
 import type { Logger } from "../src/log.ts";
 import type { Credentials } from "../src/rabbitmq/index.ts";
 import { loginSource } from "../src/rabbitmq/login.ts";
@@ -41,7 +42,7 @@ test("a login that is refused is asked for again, and no secret is logged or tol
   const { log, all } = kept();
   const given = ["wrong-secret-1", "wrong-secret-2", "guest"];
   const credentials = (): Credentials => ({ username: "guest", password: given.shift() ?? "guest" });
-  const own = transport({ url: inject("amqpUrl"), credentials, log });
+  const own = transport({ url: amqpUrl(), credentials, log });
   await own.declare({});
   expect(given).toEqual([]);
   expect(all()).toContain("ACCESS_REFUSED");

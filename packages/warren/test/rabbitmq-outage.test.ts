@@ -5,7 +5,8 @@ import { type AddressInfo, createServer, type Server } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createServer as createTlsServer } from "node:tls";
-import { expect, inject, onTestFinished, test, vi } from "vitest";
+import { expect, onTestFinished, test, vi } from "vitest";
+import { amqpUrl } from "../../../test/amqp-url.ts";
 import type { Logger } from "../src/log.ts";
 import { tcpProxy } from "../src/testing/tcp-proxy.ts";
 import { message, proxied, transport } from "./rabbit.ts";
@@ -132,7 +133,7 @@ test("a broker that goes away and returns is two warnings, each time", async () 
 });
 
 test("a wrong password is one line without a stack, and the error", async () => {
-  const url = new URL(inject("amqpUrl"));
+  const url = new URL(amqpUrl());
   url.username = "nobody";
   url.password = "wrong-secret";
   const { log, lines, loud } = kept();
@@ -167,7 +168,7 @@ test.each([
 });
 
 test("amqps:// to the plain port of RabbitMQ itself fails at once", async () => {
-  const url = new URL(inject("amqpUrl"));
+  const url = new URL(amqpUrl());
   url.port ||= "5672";
   url.protocol = "amqps:";
   await expect(transport({ url: url.href }).declare({})).rejects.toThrow("does not speak TLS");

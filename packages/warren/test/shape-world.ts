@@ -1,5 +1,6 @@
-import { afterEach, beforeEach, inject } from "vitest";
+import { afterEach, beforeEach } from "vitest";
 import { z } from "zod";
+import { amqpUrl } from "../../../test/amqp-url.ts";
 import { type Broker, embedded, embeddedBroker } from "../src/embedded/index.ts";
 import {
   type App,
@@ -84,7 +85,7 @@ function make(name: TransportName, running: App[]): World {
   const connect: World["connect"] = (options = {}) =>
     name === "embedded"
       ? embedded(options.maxMessageBytes === undefined ? { broker } : { broker: embeddedBroker(options) })
-      : rabbitmq({ url: inject("amqpUrl"), ...options });
+      : rabbitmq({ url: amqpUrl(), ...options });
   return {
     shape,
     other,

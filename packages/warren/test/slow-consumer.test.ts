@@ -1,7 +1,8 @@
 import { type ChildProcess, fork } from "node:child_process";
 import { once } from "node:events";
 import { join } from "node:path";
-import { expect, inject, it, onTestFinished } from "vitest";
+import { expect, it, onTestFinished } from "vitest";
+import { amqpUrl } from "../../../test/amqp-url.ts";
 import { embedded } from "../src/embedded/index.ts";
 import { names } from "../src/index.ts";
 import { deletedLater, message, unique } from "./rabbit.ts";
@@ -15,7 +16,7 @@ interface Memory {
 
 async function child(role: string, name: string) {
   const file = join(import.meta.dirname, "fixtures", "slow-consumer.ts");
-  const process: ChildProcess = fork(file, [role, name, inject("amqpUrl")], {
+  const process: ChildProcess = fork(file, [role, name, amqpUrl()], {
     execArgv: ["--expose-gc"],
     serialization: "json",
   });

@@ -1,5 +1,6 @@
-import { afterEach, beforeEach, inject } from "vitest";
+import { afterEach, beforeEach } from "vitest";
 import { z } from "zod";
+import { amqpUrl } from "../../../test/amqp-url.ts";
 import { embedded, embeddedBroker } from "../src/embedded/index.ts";
 import {
   type App,
@@ -87,7 +88,7 @@ async function make(
   const running: App[] = [];
   const transports: Transport[] = [];
   const connect = (): Transport => {
-    const made = name === "embedded" ? embedded({ broker }) : rabbitmq({ url: inject("amqpUrl") });
+    const made = name === "embedded" ? embedded({ broker }) : rabbitmq({ url: amqpUrl() });
     transports.push(made);
     return made;
   };
