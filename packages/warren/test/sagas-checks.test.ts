@@ -96,12 +96,16 @@ describe.each(stores)("what a run is told to have failed by, on $name", (kind) =
       .finish();
     const shop = await world().start({ sagas: [work], clock, random: () => 0.9 });
     const fault = faultOf(shop.run(work, {}, { id: "a" }));
+    const steps = async () => (await shop.sagas.show(work, "a"))?.steps;
+    await vi.waitFor(async () =>
+      expect(await steps()).toMatchObject([{ state: "done" }, { state: "retrying" }]),
+    );
     await vi.waitFor(async () => {
       await clock.advance(500);
       expect((await shop.sagas.show(work, "a"))?.state).toBe("failed");
     });
     expect(await fault).toMatchObject({ code: "TIMEOUT" });
-    expect((await shop.sagas.show(work, "a"))?.steps).toMatchObject([
+    expect(await steps()).toMatchObject([
       { name: "quick", state: "done", error: undefined },
       { name: "busy", state: "failed", error: { code: "TIMEOUT" } },
     ]);
