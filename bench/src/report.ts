@@ -37,6 +37,8 @@ export function grid(cells: readonly (readonly string[])[]): string {
 
 export function figure(value: number | undefined): string {
   if (value === undefined) return "";
+  // Of nothing that was measured there is no median; JSON has no other word for it than null.
+  if (!Number.isFinite(value)) return "none";
   return value >= 100 ? Math.round(value).toLocaleString("en") : value.toPrecision(3);
 }
 

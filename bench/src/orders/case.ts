@@ -29,7 +29,7 @@ export async function ordersCase({ seconds, rounds, json }: BenchOptions): Promi
     row("ordered to shipped, p99 ms", (run) => run.p99Ms, ""),
     row("orders shipped/s", (run) => run.shippedPerSecond, "100"),
     row("orders unshipped at the end", (run) => run.unshipped, "a few"),
-    row("growth of memory, MB", (run) => (run.rssBytes[1] - run.rssBytes[0]) / 1e6, "~ 0"),
+    row("growth of memory in use, MB", (run) => (run.memoryBytes[1] - run.memoryBytes[0]) / 1e6, "~ 0"),
   ];
   process.stdout.write(table(rows));
   if (json) process.stdout.write(`${JSON.stringify(rows)}\n`);
