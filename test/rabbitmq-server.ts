@@ -1,7 +1,7 @@
 import { mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { TestProject } from "vitest/node";
+import { parseCLI, type TestProject } from "vitest/node";
 import { brokerUp, greet } from "../packages/warren/src/broker/index.ts";
 import { discardAtEnd } from "./private-server.ts";
 
@@ -26,11 +26,18 @@ export async function giveRabbitMq(project: TestProject): Promise<() => Promise<
     return async () => {};
   }
   const began = performance.now();
-  const nodes = await privateNodes(project.vitest.config.maxWorkers);
+  const nodes = await privateNodes(await workersOf(project));
   project.provide("amqpUrls", nodes.urls);
   const seconds = ((performance.now() - began) / 1000).toFixed(1);
   console.log(`RabbitMQ ${nodes.version}, private nodes started in ${seconds} s (${nodes.urls.join(", ")})`);
   return nodes.discard;
+}
+
+/** No more than there are files to run, as a node takes seconds to start. */
+async function workersOf(project: TestProject): Promise<number> {
+  const { filter } = parseCLI(["vitest", ...process.argv.slice(2)], { allowUnknownOptions: true });
+  const { testFiles } = await project.globTestFiles(filter);
+  return Math.max(1, Math.min(project.vitest.config.maxWorkers, testFiles.length));
 }
 
 interface PrivateNodes {
