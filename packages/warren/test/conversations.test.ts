@@ -141,6 +141,30 @@ describe.each(transports)("conversations on %s", (transportName) => {
     expect(listed.conversations.map((each) => each.id)).toEqual([id]);
   });
 
+  it("counts the tries of what it says: of a reaction that was given up, and of a step that was undone", async () => {
+    const fails = (): never => {
+      throw new Error("no shelf");
+    };
+    const on = { [shop.events.placed.id]: { run: fails, gaveUp: () => {}, retry: quick } };
+    const stocks = service(stock, { uses: { shop }, methods: {}, store: database.open(), on: on as never });
+    const fulfil = saga(`fulfil-${suffix}`, { input: z.object({}), store: database.open(), uses: {} })
+      .step("reserve", { do: () => {}, undo: () => {} })
+      .step("pack", { do: fails, retry: quick })
+      .finish();
+    const made = await start([service(shop, { methods: {} }), stocks], { sagas: [fulfil] });
+    const id = `c-${suffix}`;
+    await place(id);
+    await attempt(made.run(fulfil, {}, { id: "run-1" }));
+    const conversation = (await made.sagas.show(fulfil, "run-1"))!.conversation;
+    expect((await stepsOf(conversation)).steps.filter(({ kind }) => kind === "saga-step")).toMatchObject([
+      { name: "pack", text: "failed", attempts: 2 },
+      { name: "reserve", text: "undone", attempts: 1 },
+    ]);
+    const reaction = async () => (await stepsOf(id)).steps.find(({ kind }) => kind === "reaction");
+    await vi.waitFor(async () => expect(await reaction()).toMatchObject({ text: "given up" }), 15_000);
+    expect(await reaction()).toMatchObject({ attempts: 2 });
+  });
+
   it("tells what a saga waits for, by which steps it came there", async () => {
     const fulfil = saga(`fulfil-${suffix}`, {
       input: z.object({ n: z.number() }),
