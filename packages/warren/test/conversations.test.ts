@@ -11,6 +11,7 @@ import {
   conversations,
   names,
   randomId,
+  rpc,
   type Service,
   saga,
   service,
@@ -228,6 +229,27 @@ describe.each(transports)("conversations on %s", (transportName) => {
     expect((await asked.list({ service: stock.name, state: "undone" })).conversations).toEqual([]);
     await new Promise<void>((resolve) => systemClock.after(5, resolve));
     expect((await asked.list({ service: stock.name, sinceMs: 1 })).conversations).toEqual([]);
+  });
+
+  it("asks over the transport of an app, whose own calls go on as before", async () => {
+    const fleet = contract(`fleet-${suffix}`, { methods: { ping: rpc({ output: z.string() }) } });
+    const transport = connect();
+    const made = app({
+      transport,
+      services: [
+        service(shop, { methods: {} }),
+        service(fleet, { methods: { ping: () => "here" } }),
+        reserving(),
+      ],
+      log: silent,
+    });
+    running.push(made);
+    await made.start();
+    const id = `c-${suffix}`;
+    await place(id);
+    const own = conversations(transport);
+    await vi.waitFor(async () => expect((await own.show(id)).conversation?.state).toBe("done"), 10_000);
+    expect(await made.client(fleet).ping()).toBe("here");
   });
 
   it("names the services that gave no answer", async () => {
