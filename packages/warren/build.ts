@@ -2,7 +2,7 @@
 // In the repository the sources run as they are; see docs/decisions/0005-sources-run-as-they-are.md.
 // Another folder than `dist` can be given as the argument.
 import { execFileSync } from "node:child_process";
-import { copyFile, readFile, rm, writeFile } from "node:fs/promises";
+import { copyFile, mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { relative, resolve } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 
@@ -18,7 +18,6 @@ execFileSync(
 );
 const manifest = JSON.parse(await readFile(new URL("package.json", here), "utf8"));
 const { devDependencies: _, scripts: __, ...published } = manifest;
-published.bin = { warren: javascript(manifest.bin.warren) };
 published.exports = Object.fromEntries(
   Object.entries<string | { default: string }>(manifest.exports).map(([name, target]) => [
     name,
@@ -26,6 +25,11 @@ published.exports = Object.fromEntries(
   ]),
 );
 await writeFile(new URL("package.json", dist), `${JSON.stringify(published, null, 2)}\n`);
+await mkdir(new URL("bin/", dist));
+const command = await readFile(new URL(manifest.bin.warren, here), "utf8");
+await writeFile(new URL(manifest.bin.warren, dist), command.replace("../src/cli/main.ts", "../cli/main.js"), {
+  mode: 0o755,
+});
 for (const file of ["LICENSE", "README.md"])
   await copyFile(new URL(`../../${file}`, here), new URL(file, dist));
 const made = fileURLToPath(dist);

@@ -1,9 +1,9 @@
-import { join } from "node:path";
 import { type Logger, pino } from "pino";
 import { fromEnv, isFault, runUntilSignal } from "warren";
 import { type Composition, compose, partNames } from "./compose.ts";
 import { hints } from "./hints.ts";
 import { failing, friendlyPartners } from "./partner.ts";
+import { placeOf } from "./place.ts";
 import { helpText, type Settings, settingsOf } from "./settings.ts";
 
 const settings = settingsOf(process.argv.slice(2), process.env, partNames);
@@ -17,16 +17,14 @@ if (settings === "help") {
 }
 
 async function run(asked: Settings): Promise<void> {
-  const { as, names, host, port, databaseUrl, failures, broker } = asked;
-  // What one way has begun, the other does not know of: each has its own data.
-  const dataDir = join(asked.dataDir, as);
+  const { as, names, host, port, failures, broker } = asked;
+  const place = placeOf(asked);
   const log = await logger(asked.logLevel);
   let composition: Composition | undefined;
   try {
     // Without RabbitMQ, what waits in queues is kept beside the rest of the data.
-    const transport = await fromEnv({ log, env: { ...process.env, WARREN_DATA: dataDir } });
+    const transport = await fromEnv({ log, env: { ...process.env, WARREN_DATA: place.dataDir } });
     const partners = failing(friendlyPartners(), failures);
-    const place = { dataDir, databaseUrl, schemaSuffix: as };
     composition = await compose({ as, names, transport, place, partners, log });
     const { app, server } = composition;
     // From here on, so that a signal ends the waiting for a broker as well.
@@ -39,7 +37,7 @@ async function run(asked: Settings): Promise<void> {
     }
     const url = await server.listen({ host, port });
     process.stdout.write(`${names.join(", ")}: ready at ${url} ${where}. Ctrl-C ends it.\n`);
-    process.stdout.write(hints(url, as, dataDir));
+    process.stdout.write(hints(url, as, place.dataDir));
   } catch (error) {
     // Ctrl-C while it waited for the broker: that is no failure, and the end is under way.
     if (isFault(error) && error.code === "STOPPED") return;
@@ -61,5 +59,6 @@ function reasonOf(error: unknown, port: number): string {
   const { code, message } = error as NodeJS.ErrnoException;
   if (code === "EADDRINUSE")
     return `port ${port} is in use. Choose another: PORT=${port + 1} npm start -w examples/orders`;
-  return message;
+  // What Warren calls the folder of its journal is a setting with a name of its own here.
+  return message.replace("(dataDir, WARREN_DATA)", "(DATA_DIR)");
 }

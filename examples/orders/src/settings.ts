@@ -114,7 +114,8 @@ Environment:
   HOST          address it listens on (127.0.0.1: this machine only)
   AMQP_URL      RabbitMQ to run on, amqp://user:password@host:5672/vhost; without it an embedded broker
   DATABASE_URL  PostgreSQL for orders and inventory, a schema for each; the others stay on SQLite. Without it all are on SQLite
-  DATA_DIR      folder of the SQLite databases, and of the embedded broker's messages (data)
+  DATA_DIR      folder of the SQLite databases, and of the embedded broker's messages (data); each way has a folder of its own
+                in it, and with DATABASE_URL another one. A process on the embedded broker has its folder alone
   FAIL_SHARE    which part of all orders fails at each partner outside, 0 to 1 (0)
   FAIL_SEED     which orders these are (1)
   LOG_LEVEL     ${logLevels.join(", ")} (warn)

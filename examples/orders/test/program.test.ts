@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
 import { ways } from "../src/as.ts";
 import { program } from "./program.ts";
+import { freshDatabase } from "./servers.ts";
 import { get, http, order, settled } from "./system.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "orders-program-"));
@@ -58,6 +59,21 @@ describe.each(ways)("npm start -w examples/orders -- --as %s", (as) => {
     again.signal("SIGTERM");
     expect(await again.ended).toBe(0);
   });
+});
+
+test("runs on SQLite and on PostgreSQL side by side, each with data of its own; a second of one kind is told what to set", {
+  timeout: 60_000,
+}, async () => {
+  const both = { ...env, DATA_DIR: join(folder, "both") };
+  await using files = program([], both);
+  await using server = program([], { ...both, DATABASE_URL: await freshDatabase() });
+  const [onFiles, onServer] = await Promise.all([files.ready(), server.ready()]);
+  await settled(onServer, await order(onServer, { sku: "desk" }));
+  const left = async (url: string) => (await get(url, "/stock/desk")).left;
+  expect(await left(onServer)).toBeLessThan(await left(onFiles));
+  await using second = program([], both);
+  expect(await second.ended).toBe(1);
+  expect(second.said.stderr).toMatch(/in use by another process.*\(DATA_DIR\)/);
 });
 
 test.each([

@@ -9,10 +9,11 @@ import { rabbitmq } from "warren/rabbitmq";
 import { ways } from "../src/as.ts";
 import { compose, partNames } from "../src/compose.ts";
 import { failing, friendlyPartners } from "../src/partner.ts";
+import { placeOf } from "../src/place.ts";
 import { manyOrders } from "./scenarios.ts";
 import { emptyBroker, freshDatabase } from "./servers.ts";
 import { balance } from "./survival/balance.ts";
-import { placeOf, survive } from "./survival/survive.ts";
+import { survive } from "./survival/survive.ts";
 import { installation, order, settled } from "./system.ts";
 
 // One file, since queues are named after services: two systems on one broker at the same time would be one system.

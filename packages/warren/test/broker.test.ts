@@ -214,7 +214,7 @@ describe("warren broker", () => {
     "refuses %j with a usage error",
     async (args) => {
       const { code, stderr } = await warren("broker", ...args);
-      expect(code).toBe(1);
+      expect(code).toBe(2);
       expect(stderr).toMatch(/^error: /);
     },
   );

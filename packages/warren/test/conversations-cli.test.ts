@@ -22,8 +22,10 @@ import { freshSqlite } from "./stores.ts";
 const main = join(import.meta.dirname, "../src/cli/main.ts");
 vi.setConfig({ testTimeout: 60_000 });
 
-async function run(...args: string[]) {
-  const env = { ...process.env, AMQP_URL: amqpUrl(), WARREN_DATA: "", COLUMNS: "200" };
+const run = (...args: string[]) => runWith({ AMQP_URL: amqpUrl(), WARREN_DATA: "" }, ...args);
+
+async function runWith(settings: Readonly<Record<string, string>>, ...args: string[]) {
+  const env = { ...process.env, COLUMNS: "200", ...settings };
   const child = spawn(process.execPath, [main, "conversations", ...args], { env });
   child.stdin.end();
   const [stdout, stderr, code] = await Promise.all([
@@ -102,10 +104,27 @@ it("says in words that there is nothing, with exit code 1, and 2 where it is use
   const empty = await run("list", "--service", "nobody");
   expect(empty.code).toBe(1);
   expect(empty.stdout).toContain("No conversation matches");
+  expect(empty.stderr).toContain('No service "nobody" ever started on this broker.');
   const wrong = await run("list", "--state", "lost");
   expect(wrong.code).toBe(2);
   expect(wrong.stderr).toContain("stuck");
   const help = await run("--help");
   expect(help.code).toBe(0);
   expect(help.stdout).toContain("Exit codes");
+});
+
+it("says that a known service has no conversation, and not that there is none of that name", async () => {
+  const { name } = await oneDone();
+  const { code, stdout, stderr } = await run("list", "--service", name, "--state", "stuck");
+  expect(code).toBe(1);
+  expect(stdout).toContain("No conversation matches");
+  expect(stderr).not.toContain("ever started");
+});
+
+it("says how to ask where services are on an embedded broker, which no other process reaches", async () => {
+  for (const args of [["list"], ["show", "some-id"]]) {
+    const { code, stderr } = await runWith({ AMQP_URL: "", WARREN_DATA: "data" }, ...args);
+    expect(code).toBe(1);
+    expect(stderr).toMatch(/^AMQP_URL is not set.*conversations\(transport\) of "warren"/);
+  }
 });

@@ -11,6 +11,7 @@ import {
   conversations,
   names,
   randomId,
+  rpc,
   type Service,
   saga,
   service,
@@ -141,6 +142,30 @@ describe.each(transports)("conversations on %s", (transportName) => {
     expect(listed.conversations.map((each) => each.id)).toEqual([id]);
   });
 
+  it("counts the tries of what it says: of a reaction that was given up, and of a step that was undone", async () => {
+    const fails = (): never => {
+      throw new Error("no shelf");
+    };
+    const on = { [shop.events.placed.id]: { run: fails, gaveUp: () => {}, retry: quick } };
+    const stocks = service(stock, { uses: { shop }, methods: {}, store: database.open(), on: on as never });
+    const fulfil = saga(`fulfil-${suffix}`, { input: z.object({}), store: database.open(), uses: {} })
+      .step("reserve", { do: () => {}, undo: () => {} })
+      .step("pack", { do: fails, retry: quick })
+      .finish();
+    const made = await start([service(shop, { methods: {} }), stocks], { sagas: [fulfil] });
+    const id = `c-${suffix}`;
+    await place(id);
+    await attempt(made.run(fulfil, {}, { id: "run-1" }));
+    const conversation = (await made.sagas.show(fulfil, "run-1"))!.conversation;
+    expect((await stepsOf(conversation)).steps.filter(({ kind }) => kind === "saga-step")).toMatchObject([
+      { name: "pack", text: "failed", attempts: 2 },
+      { name: "reserve", text: "undone", attempts: 1 },
+    ]);
+    const reaction = async () => (await stepsOf(id)).steps.find(({ kind }) => kind === "reaction");
+    await vi.waitFor(async () => expect(await reaction()).toMatchObject({ text: "given up" }), 15_000);
+    expect(await reaction()).toMatchObject({ attempts: 2 });
+  });
+
   it("tells what a saga waits for, by which steps it came there", async () => {
     const fulfil = saga(`fulfil-${suffix}`, {
       input: z.object({ n: z.number() }),
@@ -204,6 +229,27 @@ describe.each(transports)("conversations on %s", (transportName) => {
     expect((await asked.list({ service: stock.name, state: "undone" })).conversations).toEqual([]);
     await new Promise<void>((resolve) => systemClock.after(5, resolve));
     expect((await asked.list({ service: stock.name, sinceMs: 1 })).conversations).toEqual([]);
+  });
+
+  it("asks over the transport of an app, whose own calls go on as before", async () => {
+    const fleet = contract(`fleet-${suffix}`, { methods: { ping: rpc({ output: z.string() }) } });
+    const transport = connect();
+    const made = app({
+      transport,
+      services: [
+        service(shop, { methods: {} }),
+        service(fleet, { methods: { ping: () => "here" } }),
+        reserving(),
+      ],
+      log: silent,
+    });
+    running.push(made);
+    await made.start();
+    const id = `c-${suffix}`;
+    await place(id);
+    const own = conversations(transport);
+    await vi.waitFor(async () => expect((await own.show(id)).conversation?.state).toBe("done"), 10_000);
+    expect(await made.client(fleet).ping()).toBe("here");
   });
 
   it("names the services that gave no answer", async () => {

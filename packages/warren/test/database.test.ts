@@ -73,6 +73,8 @@ describe("warren database", () => {
 
     const first = await warren("database", "up", ...at);
     expect(first).toMatchObject({ code: 0, stderr: expect.stringContaining("is up") });
+    const data = /^ {2}data +(.+)$/m.exec((await warren("database", "status", ...at)).stdout)?.[1];
+    expect(first.stderr).toContain(`, data in ${data}).`);
     await rowsOf(urlIn(first), "create table kept as select 'still here' as word");
     const pid = await pidOf(folder);
     const again = await warren("database", "up", "--quiet", ...at);

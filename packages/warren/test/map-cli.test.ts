@@ -25,8 +25,12 @@ interface Finished {
 }
 
 function run(...args: string[]): Promise<Finished> {
+  return inNode(main, ...args);
+}
+
+function inNode(...args: string[]): Promise<Finished> {
   return new Promise((resolve) => {
-    execFile(process.execPath, [main, ...args], { cwd: folder }, (error, stdout, stderr) =>
+    execFile(process.execPath, args, { cwd: folder }, (error, stdout, stderr) =>
       resolve({ code: error === null ? 0 : Number(error.code), stdout, stderr }),
     );
   });
@@ -126,6 +130,11 @@ describe("warren map", () => {
       "await new Promise(() => {});",
       /was not imported within 10 s: it waits for something/,
     ],
+    [
+      "a wait without end beside a timer, which would keep the process",
+      "setInterval(() => {}, 1_000); await new Promise(() => {});",
+      /was not imported within 10 s: it waits for something/,
+    ],
   ])("says what is wrong with %s", async (_what, text, message) => {
     const name = `broken-${text?.length}.ts`;
     if (text !== undefined) module(name, text);
@@ -148,6 +157,43 @@ describe("warren map", () => {
     expect((await run("map", "--help")).stdout).toContain('{ "warren": { "services": "src/services.ts" } }');
     expect((await run("docs", "asyncapi", "--help")).stdout).toContain("--service <name>");
   });
+});
+
+test("whatever is used wrongly ends with exit code 2, and names the help", async () => {
+  const wrong: [args: string, help: string][] = [
+    ["mpa", "npx warren --help"],
+    ["docs asyncpi", "npx warren docs --help"],
+    ["map --format dot", "npx warren map --help"],
+    ["database upp", "npx warren database --help"],
+    ["database up --port abc", "npx warren database up --help"],
+    ["conversations list --state stuk", "npx warren conversations list --help"],
+  ];
+  const results = await Promise.all(wrong.map(([args]) => run(...args.split(" "))));
+  for (const [index, { code, stderr }] of results.entries()) {
+    expect({ args: wrong[index]![0], code }).toEqual({ args: wrong[index]![0], code: 2 });
+    expect(stderr).toContain(wrong[index]![1]);
+  }
+  expect(await run("map", "--help")).toMatchObject({
+    code: 0,
+    stdout: expect.stringContaining("Exit codes: 0 done"),
+  });
+});
+
+test("on a Node.js that cannot run it, the command says which one it needs", async () => {
+  const bin = join(import.meta.dirname, "../bin/warren.js");
+  const older =
+    "Object.defineProperties(process, { version: { value: 'v20.19.1' }, versions: { value: { ...process.versions, node: '20.19.1' } } })";
+  const preload = `--import=data:text/javascript,${encodeURIComponent(older)}`;
+  const [old, own] = await Promise.all([inNode(preload, bin, "--version"), inNode(bin, "--version")]);
+  const { engines, version } = JSON.parse(
+    readFileSync(join(import.meta.dirname, "../package.json"), "utf8"),
+  ) as { engines: { node: string }; version: string };
+  expect(old).toEqual({
+    code: 1,
+    stdout: "",
+    stderr: `Warren needs Node.js ${engines.node.slice(2)} or later; this is v20.19.1.\n`,
+  });
+  expect(own).toEqual({ code: 0, stdout: `${version}\n`, stderr: "" });
 });
 
 describe("warren docs", () => {

@@ -6,8 +6,9 @@ import { delay, systemClock } from "warren";
 import { brokerDown, brokerUp } from "warren/broker";
 import { databaseDown, databaseUp } from "../../../../packages/warren/src/database/index.ts";
 import { ways } from "../../src/as.ts";
+import { placeOf } from "../../src/place.ts";
 import { type Balance, balance } from "./balance.ts";
-import { placeOf, survive } from "./survive.ts";
+import { survive } from "./survive.ts";
 
 /** So long may it take until what killed processes had in hand has gone its way: longer than any lease. */
 const settleMs = 180_000;

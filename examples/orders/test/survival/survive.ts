@@ -1,4 +1,3 @@
-import { join } from "node:path";
 import { delay, systemClock } from "warren";
 import { partNames } from "../../src/compose.ts";
 import { duplicates } from "./duplicates.ts";
@@ -22,11 +21,6 @@ export interface Survived {
   readonly kills: Readonly<Record<string, number>>;
   readonly duplicated: number;
   readonly complaints: readonly string[];
-}
-
-/** The databases that the processes of `options` keep. */
-export function placeOf({ as, dataDir, databaseUrl }: WorldOptions) {
-  return { dataDir: join(dataDir, as), databaseUrl, schemaSuffix: as };
 }
 
 /**

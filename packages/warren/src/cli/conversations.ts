@@ -14,11 +14,12 @@ Examples:
 
 A conversation is all that one request or event caused; its id is in the logs and
 headers (warren-conversation) of all its messages, and in "dead-letters show".
-One running instance of each service is asked over the broker of AMQP_URL, and
+One running instance of each service is asked over the RabbitMQ of AMQP_URL, and
 the dead letters are looked through. What services without a store did is not
 noted anywhere. Nothing is changed.
-Exit codes: 0 done, 1 nothing found or something failed, 2 used wrongly,
-130 interrupted.`;
+
+Services on an embedded broker are reached by their own process alone: there,
+conversations(transport) of "warren" gives the same answers.`;
 
 /** `warren conversations list|show`: where is it? */
 export function conversationsCommand(): Command {
@@ -44,11 +45,5 @@ export function conversationsCommand(): Command {
     .option("--json", "as JSON")
     .action(show);
   all.addHelpText("after", examples);
-  for (const command of [all, ...all.commands]) {
-    const name = command === all ? "" : ` ${command.name()}`;
-    command.showHelpAfterError(`(see "npx warren conversations${name} --help")`);
-    // Help that was asked for is no mistake.
-    command.exitOverride(({ exitCode }) => process.exit(exitCode === 0 ? 0 : 2));
-  }
   return all;
 }

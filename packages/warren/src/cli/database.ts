@@ -65,19 +65,20 @@ async function up(options: { port?: number; data: string; quiet?: boolean }): Pr
     throw new Error(
       `It runs already, on port ${database.port}, not on ${options.port}. Stop it first: npx warren database down`,
     );
-  const folder = relative(process.cwd(), database.dataDir) || ".";
   say(
-    `PostgreSQL ${database.version} ${database.started ? "is up" : "was up already"} (pid ${database.pid}, data in ${folder}). To use it:`,
+    `PostgreSQL ${database.version} ${database.started ? "is up" : "was up already"} (pid ${database.pid}, data in ${shown(database.folder)}). To use it:`,
   );
   say("");
   console.log(`export DATABASE_URL=${database.url}`);
 }
 
 async function down(options: { data: string; discard?: boolean }): Promise<void> {
+  const before = await databaseStatus(options.data);
+  const folder = before.state === "stopped" ? before.dataDir : before.folder;
   const ended = await databaseDown(options.data, { discard: options.discard === true });
   const what = ended ? "PostgreSQL is stopped" : "No database was running";
   console.log(
-    options.discard === true ? `${what}, its data is deleted.` : `${what} (data in ${options.data}).`,
+    options.discard === true ? `${what}, its data is deleted.` : `${what} (data in ${shown(folder)}).`,
   );
 }
 
@@ -86,7 +87,7 @@ async function status(options: { data: string }): Promise<void> {
   const upAgain = `npx warren database up${options.data === dataDefault ? "" : ` --data ${options.data}`}`;
   if (found.state !== "running") process.exitCode = 1;
   if (found.state === "stopped") {
-    console.log(`not running\n  data     ${found.dataDir}\nStart it with: ${upAgain}`);
+    console.log(`not running\n  data     ${shown(found.dataDir)}\nStart it with: ${upAgain}`);
     return;
   }
   const lines = [
@@ -94,8 +95,14 @@ async function status(options: { data: string }): Promise<void> {
     `  URL      ${found.url}`,
     `  version  PostgreSQL ${found.version}`,
     `  process  pid ${found.pid}`,
-    `  data     ${found.folder}`,
+    `  data     ${shown(found.folder)}`,
     ...(found.state === "running" ? [] : [`Start it anew with: ${upAgain}`]),
   ];
   console.log(lines.join("\n"));
+}
+
+/** As short as it is true: below the working directory, or from the root. */
+function shown(folder: string): string {
+  const below = relative(process.cwd(), folder);
+  return below.startsWith("..") ? folder : below || ".";
 }

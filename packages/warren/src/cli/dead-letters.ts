@@ -23,9 +23,7 @@ Examples:
 The broker is that of AMQP_URL, or the embedded one with its data in the folder
 WARREN_DATA. Looking takes nothing away. A replayed letter goes to the queue
 that it failed in and to no other, and leaves the dead letters when the broker
-has confirmed it there.
-Exit codes: 0 done, 1 nothing found or something failed, 2 used wrongly,
-130 interrupted.`;
+has confirmed it there.`;
 
 const ofServices = `
 warren.unrouted and warren.unheard are looked through like services: retries
@@ -48,12 +46,6 @@ export function deadLettersCommand(): Command {
   addDecisions(letters);
   addExport(letters);
   letters.addHelpText("after", examples);
-  for (const command of [letters, ...letters.commands]) {
-    const name = command === letters ? "" : ` ${command.name()}`;
-    command.showHelpAfterError(`(see "npx warren dead-letters${name} --help")`);
-    // Help that was asked for is no mistake.
-    command.exitOverride(({ exitCode }) => process.exit(exitCode === 0 ? 0 : 2));
-  }
   return letters;
 }
 

@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 import { createRequire } from "node:module";
+import { inspect } from "node:util";
 import { Command } from "commander";
 import { brokerCommand } from "./broker.ts";
 import { conversationsCommand } from "./conversations.ts";
@@ -7,6 +8,7 @@ import { databaseCommand } from "./database.ts";
 import { deadLettersCommand } from "./dead-letters.ts";
 import { docsCommand } from "./docs.ts";
 import { mapCommand } from "./map.ts";
+import { exitCodes, strictly } from "./usage.ts";
 
 // By its name: sources and published files lie at different depths below their package.json.
 const { version } = createRequire(import.meta.url)("warren/package.json") as { version: string };
@@ -15,7 +17,6 @@ const { version } = createRequire(import.meta.url)("warren/package.json") as { v
 const program = new Command("npx warren")
   .description("Typed contracts, calls and events over RabbitMQ that are not lost.")
   .version(version)
-  .showHelpAfterError('(see "npx warren --help")')
   .addCommand(brokerCommand())
   .addCommand(conversationsCommand())
   .addCommand(databaseCommand())
@@ -39,7 +40,9 @@ Examples:
 
   npx warren map src/services.ts            who emits, reacts, undoes and calls, from the code
   npx warren docs asyncapi src/services.ts  AsyncAPI 3.0 of it, and openapi for what is offered over HTTP`,
-  );
+  )
+  .addHelpText("afterAll", `\n${exitCodes}`);
+strictly(program);
 
 // Who reads the output, such as "head", may have seen enough.
 process.stdout.on("error", (error: NodeJS.ErrnoException) => {
@@ -52,6 +55,7 @@ try {
 } catch (error) {
   // People read this; the way the program got there helps nobody but us, who can ask for it.
   const told = process.env.WARREN_DEBUG === undefined && error instanceof Error ? error.message : error;
-  console.error(told);
-  process.exitCode = 1;
+  const text = typeof told === "string" ? told : inspect(told);
+  // Whatever a module of the user's has left open, such as a timer, must not keep the process.
+  process.stderr.write(`${text}\n`, () => process.exit(1));
 }

@@ -40,13 +40,17 @@ const meanings: Readonly<Record<JournalState, readonly [ConversationState, strin
   undone: ["undone", "undone"],
 };
 
+/** The journal counts the tries of `run` only. */
+const aboutUndo: readonly JournalState[] = ["skipped", "undoing", "undo-failed", "undone"];
+
 function stepOf(row: Row, data: boolean): ConversationStep {
   const [state, text] = meanings[row.state];
   return {
     key: `reaction ${row.service} ${row.reaction} ${row.message_id}`,
     ...{ conversation: row.conversation, service: row.service, kind: "reaction", name: row.reaction },
     ...{ state, text: row.undo_event === null ? text : `${text} on ${row.undo_event}` },
-    ...{ at: row.changed_at, beganAt: row.began_at, attempts: row.tries },
+    ...{ at: row.changed_at, beganAt: row.began_at },
+    attempts: aboutUndo.includes(row.state) ? undefined : row.tries,
     error: shortened(row.error, 500),
     data: data
       ? shortened(`${row.event}${row.result === null ? "" : ` gave ${row.result}`}`, 4_000)

@@ -66,10 +66,15 @@ function stepStep(run: SagaRun, step: SagaRunStep, data: boolean): ConversationS
       : { state, text: step.state === "waiting" && step.event ? `waits for ${step.event}` : text }),
     at: step.undoneAt ?? step.doneAt ?? step.beganAt ?? run.since,
     ...{ beganAt: step.beganAt, dueAt: isOver ? undefined : step.dueAt },
-    attempts: step.attempts + step.undoAttempts,
+    attempts: isUndo(step) ? step.undoAttempts : step.attempts,
     error: step.error && shortened(textOf(step.error), 500),
     data: data ? dataOf(undefined, step.result) : undefined,
   };
+}
+
+/** Whether what is said of it is about its undo. */
+function isUndo({ state }: SagaRunStep): boolean {
+  return state === "undoing" || state === "undone" || state === "stuck";
 }
 
 function dataOf(given: unknown, gave: unknown): string | undefined {

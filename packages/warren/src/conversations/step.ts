@@ -34,7 +34,7 @@ export interface ConversationStep {
   readonly beganAt?: number | undefined;
   /** When something happens next by itself. */
   readonly dueAt?: number | undefined;
-  /** How often it was tried. */
+  /** How often what `text` says was tried; `undefined` where that is not counted, as for the undo of a reaction. */
   readonly attempts?: number | undefined;
   readonly error?: string | undefined;
   /** What it was given, or gave, as text; only where that was asked for. */

@@ -24,7 +24,7 @@ export interface Entered {
   /** `begun` or `giving-up` where that is what was asked for and may be done now. */
   readonly state: JournalState;
   readonly seq: number;
-  /** Which try this is. A later one of the same run makes what this one says of its failure void. */
+  /** Which try of `run` this is. A later one of the same run makes what this one says of its failure void. */
   readonly tries: number;
   readonly error: string | null;
 }
@@ -119,16 +119,16 @@ export function journal(store: Store, inbox: Inbox, clock: Clock): Journal {
       const update = closed
         ? "nothing"
         : `update set state = excluded.state, error = coalesce(excluded.error, warren_journal.error),
-          tries = warren_journal.tries + 1, busy_until = excluded.busy_until, changed_at = excluded.changed_at
+          tries = warren_journal.tries + excluded.tries, busy_until = excluded.busy_until, changed_at = excluded.changed_at
           where warren_journal.state in (${states(from)})`;
       const { rows } = await sql.query<Entered>(
         `insert into warren_journal (service, reaction, key, conversation, message_id, state, event, error, tries,
           busy_until, began_at, changed_at)
-        values ($1, $2, $3, $4, $5, $6, $7, $8, 1, $9, $10, $10)
+        values ($1, $2, $3, $4, $5, $6, $7, $8, $11, $9, $10, $10)
         on conflict (service, reaction, message_id) do ${update} returning seq, state, tries, error`,
         [
           ...[service, reaction, key, conversation, messageId, closed ? "skipped" : state, event, error],
-          ...[busyUntil, now],
+          ...[busyUntil, now, !closed && state === "begun" ? 1 : 0],
         ],
       );
       if (rows[0] !== undefined) return rows[0];

@@ -1,8 +1,8 @@
 import { type Conversation, type ConversationState, conversations } from "../../index.ts";
 import { ago, jsonText } from "../dead-letters/letter-text.ts";
-import { inSession } from "../dead-letters/session.ts";
-import { lineWidth, table } from "../dead-letters/table.ts";
+import { lineWidth, oneLine, table } from "../dead-letters/table.ts";
 import { asJson, openStep, tellUnanswered } from "./conversation-text.ts";
+import { inRunningSystem } from "./running-system.ts";
 
 interface ListOptions {
   readonly state?: ConversationState;
@@ -13,13 +13,22 @@ interface ListOptions {
 }
 
 export function list({ state, service, since, limit, json }: ListOptions): Promise<void> {
-  return inSession(async ({ transport }) => {
+  return inRunningSystem(async ({ transport, letters }) => {
     const found = await conversations(transport).list({ state, service, sinceMs: since, limit });
     if (json === true) for (const one of found.conversations) console.log(jsonText(asJson(one)));
     else print(found.conversations, limit);
+    if (found.conversations.length === 0 && service !== undefined)
+      tellUnknown(service, await letters.services());
     tellUnanswered(found.unanswered);
     return found.conversations.length > 0;
   });
+}
+
+/** A mistyped name would match nothing, which reads like good news. */
+function tellUnknown(service: string, known: readonly string[]): void {
+  if (known.includes(service)) return;
+  const there = known.length === 0 ? "None has started yet." : `There are: ${known.map(oneLine).join(", ")}.`;
+  console.error(`No service "${oneLine(service)}" ever started on this broker. ${there}`);
 }
 
 function print(found: readonly Conversation[], limit: number): void {

@@ -1,8 +1,8 @@
 import { type Conversation, type ConversationStep, conversations } from "../../index.ts";
 import { ago, dateOf, jsonText } from "../dead-letters/letter-text.ts";
-import { inSession } from "../dead-letters/session.ts";
 import { oneLine } from "../dead-letters/table.ts";
 import { asJson, tellUnanswered } from "./conversation-text.ts";
+import { inRunningSystem } from "./running-system.ts";
 
 interface ShowOptions {
   readonly data?: boolean;
@@ -10,7 +10,7 @@ interface ShowOptions {
 }
 
 export function show(id: string, { data = false, json }: ShowOptions): Promise<void> {
-  return inSession(async ({ transport }) => {
+  return inRunningSystem(async ({ transport }) => {
     const { conversation, unanswered } = await conversations(transport).show(id, { data });
     if (conversation === undefined)
       console.error(`Nobody knows of a conversation ${oneLine(id)}. See: npx warren conversations list`);

@@ -50,7 +50,10 @@ export function operationOf(
   const { parameters = [], ...input } = inputParts(route, named);
   const all = takesKey(route) ? [...parameters, keyParameter] : parameters;
   const scopes = typeof access === "object" ? access.scopes : [];
-  const security = [{ token: scopes }, ...(sessionIdentifies ? [{ session: scopes }] : [])];
+  const security: Operation["security"] = [
+    { token: scopes },
+    ...(sessionIdentifies ? [{ session: scopes }] : []),
+  ];
   return {
     operationId: method.id,
     ...(summary === undefined ? {} : { summary }),
