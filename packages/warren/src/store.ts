@@ -33,6 +33,8 @@ export interface Sql {
 /**
  * Runs one statement, with `$1`, `$2`, … for the values. Whole numbers come back as numbers, bytes as `Uint8Array`, in
  * both stores.
+ * @throws TypeError for several statements in one text, for what begins or ends a transaction (savepoints are fine), and
+ * for a value that is no `SqlValue`
  */
 export type Query = <R extends object = Row>(
   text: string,
@@ -46,13 +48,13 @@ export interface QueryResult<R> {
   readonly changes: number;
 }
 
-/** Numbers are whole ones, up to 2^53. */
+/** Numbers are whole ones, up to 2^53. Times, truth values and objects an application writes as one of these. */
 export type SqlValue = string | number | Uint8Array | null;
 export type Row = Readonly<Record<string, SqlValue>>;
 
 /**
- * A transaction under way. After `commit` or `rollback` its statements fail. After a statement that failed there is only
- * `rollback`.
+ * A transaction under way. After `commit` or `rollback` its statements fail. After a statement that failed, or was refused,
+ * there is only `rollback`, or the statement `rollback to` a savepoint.
  */
 export interface Transaction extends Sql {
   /**

@@ -1,3 +1,4 @@
+import { inspect } from "node:util";
 import { describe, expect, it } from "vitest";
 import { embedded, embeddedBroker } from "../src/embedded/index.ts";
 import { type App, app, contract, rpc, type Store, service, silent } from "../src/index.ts";
@@ -156,6 +157,42 @@ describe.each(stores.filter(({ name }) => name === "sqlite"))("on $name", (datab
   });
 });
 
+it("a contract that is not in `uses` is told so where it is called or sent to, and nothing asks for one by itself", async () => {
+  const { fresh } = stores[0]!;
+  const [bare, known] = ["bare", "known"].map((name) => contract(name, { methods: { go: rpc() } }));
+  const said: string[] = [];
+  const broker = embeddedBroker();
+  const made = app({
+    transport: embedded({ broker }),
+    log: silent,
+    services: [
+      service(bare!, {
+        store: (await fresh()).open(),
+        uses: { known: known! },
+        methods: {
+          async go(_, context: any) {
+            for (const clients of [context.call, context.send, context.after(5).send]) {
+              inspect(clients);
+              expect(await clients).toBe(clients);
+              expect(JSON.stringify(clients)).toBe('{"known":{}}');
+              try {
+                clients.nope.go();
+              } catch (error) {
+                said.push(String(error));
+              }
+            }
+          },
+        },
+      }),
+    ],
+  });
+  await made.start();
+  await made.client(bare!).go();
+  await made.stop();
+  const wanted = 'TypeError: No contract goes by the name of "nope" here: `uses` has known.';
+  expect(said).toEqual([wanted, wanted, wanted]);
+});
+
 it("a service without a store says that it cannot send in a transaction", async () => {
   const broker = embeddedBroker();
   const bare = contract("bare", { methods: { go: rpc() } });
@@ -167,7 +204,7 @@ it("a service without a store says that it cannot send in a transaction", async 
       service(bare, {
         methods: {
           go(_, context) {
-            for (const member of ["send", "after", "cancel"])
+            for (const member of ["send", "after", "cancel", "db", "begin"])
               try {
                 Reflect.get(context, member);
               } catch (error) {
@@ -182,7 +219,7 @@ it("a service without a store says that it cannot send in a transaction", async 
   await made.client(bare).go();
   await made.stop();
   expect(said).toEqual(
-    ["send", "after", "cancel"].map(
+    ["send", "after", "cancel", "db", "begin"].map(
       (member) => `Service "bare" has no ${member}, as it has no store: give it one (\`store\`).`,
     ),
   );

@@ -1,7 +1,7 @@
 import pg from "pg";
 import { describe, expect, inject, onTestFinished, test, vi } from "vitest";
 import { type PostgresOptions, postgres } from "../src/postgres/index.ts";
-import { inTransaction, OutcomeUnknown, type Sql, type Store } from "../src/store.ts";
+import { inTransaction, OutcomeUnknown, type Sql, type Store, StoreUnreachable } from "../src/store.ts";
 import { tcpProxy } from "../src/testing/index.ts";
 import { asAdmin, freshPostgres } from "./stores.ts";
 
@@ -112,6 +112,16 @@ describe("what cannot be opened", () => {
     expect(attempt).not.toThrow(/hid/);
   });
 
+  test.each(["mysql://me:hidden@127.0.0.1:5434/shop", "localhost", "", "hidden@host/shop"])(
+    "because its URL is of something else, is refused without a look at what it may be: %s",
+    (url) => {
+      const attempt = () => postgres({ url });
+      expect(attempt).toThrow(TypeError);
+      expect(attempt).toThrow(/looks like postgres:/);
+      expect(attempt).not.toThrow(/hidden/);
+    },
+  );
+
   test("because neither url nor pool is given, or both are, is refused", () => {
     expect(() => postgres({})).toThrow(/either a url or a pool/);
   });
@@ -133,6 +143,37 @@ describe("schemas", () => {
     const plain = opened({ url });
     expect((await plain.query("select id from stock.t")).rows).toHaveLength(1);
     await expect(plain.query("select id from t")).rejects.toThrow(/does not exist/);
+  });
+
+  test("are made with the first statement where nobody opened the store, also by several at once", async () => {
+    const { location: url } = await freshPostgres();
+    const pool = new pg.Pool({ connectionString: url });
+    onTestFinished(() => pool.end());
+    for (const [schema, store] of [
+      ["stock", opened({ url, schema: "stock" })],
+      ["orders", opened({ pool, schema: "orders" })],
+    ] as const) {
+      await Promise.all([
+        inTransaction(store, (sql) => sql.query(table)),
+        store.query("select 1"),
+        inTransaction(store, (sql) => sql.query("select 1")),
+      ]);
+      expect((await store.query(`select id from ${schema}.t`)).rows).toEqual([]);
+    }
+  });
+
+  test("that could not be made are tried again with the next statement", async () => {
+    const { location: url } = await freshPostgres();
+    const { hostname, port, href } = new URL(url);
+    const proxy = await tcpProxy({ host: hostname, port: Number(port) });
+    onTestFinished(() => proxy.close());
+    const through = new URL(href);
+    through.port = String(proxy.port);
+    const store = opened({ url: through.href, schema: "stock" });
+    proxy.cutAfter("down", 0);
+    await expect(store.begin()).rejects.toThrow(StoreUnreachable);
+    await inTransaction(store, (sql) => sql.query(table));
+    expect(await ids(store)).toEqual([]);
   });
 
   test("need no right to make one where they are there", async () => {

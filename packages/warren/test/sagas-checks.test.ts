@@ -1,7 +1,7 @@
 import { describe, expect, it, vi } from "vitest";
 import { z } from "zod";
 import { embedded } from "../src/embedded/index.ts";
-import { contract, deadLetters, rpc, type Saga, type Store, saga, service } from "../src/index.ts";
+import { app, contract, deadLetters, rpc, type Saga, type Store, saga, service } from "../src/index.ts";
 import { virtualClock } from "../src/testing/virtual-clock.ts";
 import { fast, order, payments, sagaWorld, stores } from "./sagas-world.ts";
 import { faultOf } from "./shape-world.ts";
@@ -55,6 +55,39 @@ describe.each(stores)("names and keys of sagas, on $name", (kind) => {
       );
   });
 
+  it("are asked for where none is given, by an app and in a handler", async () => {
+    const store = world().store();
+    const empty = saga("empty", { input: nothing, store }).finish();
+    const shopping = contract("shopping", { methods: { place: rpc() } });
+    const errors: unknown[] = [];
+    const place = (_: unknown, { begin }: any) =>
+      begin(empty, {}).catch((error: Error) => errors.push(error));
+    const shop = await world().start({
+      sagas: [empty],
+      services: [service(shopping, { store, methods: { place: place as never } })],
+    });
+    for (const member of ["run", "begin"] as const)
+      errors.push(await (shop[member] as any)(empty, {}).catch((error: Error) => error));
+    await shop.client(shopping).place();
+    for (const error of errors) {
+      expect(error).toBeInstanceOf(TypeError);
+      expect(String(error)).toContain('Saga "empty": a run needs an id, as in { id: "o-1" }');
+    }
+    expect(errors).toHaveLength(3);
+  });
+
+  it("are those of finished sagas; one that is not is told so wherever it is given", async () => {
+    const store = world().store();
+    const unfinished: any = saga("work", { input: nothing, store }).step("one", { do: () => 1 });
+    const said = "no saga that is finished; one ends with `.finish()`";
+    expect(() => app({ transport: embedded(), sagas: [unfinished] })).toThrow(
+      `\`sagas\`, at 0: this is ${said}`,
+    );
+    const shop = await world().start({ sagas: [unfinished.finish()] });
+    await expect(shop.run(unfinished, {}, { id: "a" })).rejects.toThrow(`app.run: this is ${said}`);
+    await expect(shop.begin(unfinished, {}, { id: "a" })).rejects.toThrow(`app.begin: this is ${said}`);
+  });
+
   it("are not made of what is no text: an event's is not kept, a run's fails it", async () => {
     const store = world().store();
     const waits = (name: string, by: { key?: unknown; equals?: unknown }): Saga<typeof book, unknown> =>
@@ -97,6 +130,7 @@ describe.each(stores)("what a run is told to have failed by, on $name", (kind) =
     const shop = await world().start({ sagas: [work], clock, random: () => 0.9 });
     const fault = faultOf(shop.run(work, {}, { id: "a" }));
     const steps = async () => (await shop.sagas.show(work, "a"))?.steps;
+    // On a slow machine the deadline would else be over before a step has begun.
     await vi.waitFor(async () =>
       expect(await steps()).toMatchObject([{ state: "done" }, { state: "retrying" }]),
     );

@@ -170,3 +170,11 @@ test("a file that is no database is named", async () => {
   writeFileSync(file, "something else ".repeat(1_000));
   await expect(sqlite({ file }).open()).rejects.toThrow(`The SQLite database ${file} cannot be opened`);
 });
+
+test.each(["", " ", ":memory:"])(
+  "a file that is no path is refused before anything is opened: %j",
+  (file) => {
+    expect(() => sqlite({ file })).toThrow(TypeError);
+    expect(() => sqlite({ file })).toThrow("leave it out for a database in memory");
+  },
+);

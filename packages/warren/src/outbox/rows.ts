@@ -1,4 +1,5 @@
 import type { Outgoing } from "../message.ts";
+import { placeholderRows, placeholders } from "../store/placeholders.ts";
 import { inTransaction, type Row, type Sql, type SqlValue, type Store } from "../store.ts";
 import type { OutboxEntry } from "./entry.ts";
 
@@ -105,10 +106,7 @@ export function outboxRows(store: Store<any>, instance: string): OutboxRows {
   function insertOf(count: number): string {
     inserts[count] ??=
       `insert into warren_outbox (id, service, kind, type, conversation, lane, message, body, due_at,
-      leased_by, attempts, failures, last_error, created_at) values ${Array.from(
-        { length: count },
-        (_, row) => placesOf(row * columns, columns),
-      ).join(", ")}`;
+      leased_by, attempts, failures, last_error, created_at) values ${placeholderRows(count, columns)}`;
     return inserts[count];
   }
 
@@ -154,7 +152,7 @@ export function outboxRows(store: Store<any>, instance: string): OutboxRows {
       claimed(
         `with placed as (
           select seq, kind, due_at, length(body) as size, row_number() over (partition by lane order by seq) as place
-          from warren_outbox where lane in ${placesOf(7, lanes.length)}),
+          from warren_outbox where lane in ${placeholders(lanes.length, 8)}),
         counted as materialized (
           select seq, row_number() over (order by place, seq) as nth,
             sum(size) over (order by place, seq) - size as bytes_before,
@@ -167,7 +165,7 @@ export function outboxRows(store: Store<any>, instance: string): OutboxRows {
       ),
     async remove(ids) {
       const some = padded(ids);
-      await store.query(`delete from warren_outbox where id in ${placesOf(0, some.length)}`, some);
+      await store.query(`delete from warren_outbox where id in ${placeholders(some.length)}`, some);
     },
     giveBack: (rows) =>
       inTransaction(store, async (sql) => {
@@ -176,7 +174,7 @@ export function outboxRows(store: Store<any>, instance: string): OutboxRows {
           const ids = padded(same.map(({ id }) => id));
           await sql.query(
             `update warren_outbox set leased_by = null, due_at = $1, attempts = attempts + $2
-              where leased_by = $3 and id in ${placesOf(3, ids.length)}`,
+              where leased_by = $3 and id in ${placeholders(ids.length, 4)}`,
             [same[0]!.dueAt, Number(same[0]!.tried), instance, ...ids],
           );
         }
@@ -191,7 +189,7 @@ export function outboxRows(store: Store<any>, instance: string): OutboxRows {
     async renew(ids, leasedUntil) {
       const some = padded(ids);
       const { rows } = await store.query<{ id: string }>(
-        `update warren_outbox set due_at = $1 where leased_by = $2 and id in ${placesOf(2, some.length)}
+        `update warren_outbox set due_at = $1 where leased_by = $2 and id in ${placeholders(some.length, 3)}
           returning id`,
         [leasedUntil, instance, ...some],
       );
@@ -204,11 +202,6 @@ export function outboxRows(store: Store<any>, instance: string): OutboxRows {
 function padded(ids: readonly string[]): string[] {
   const length = 2 ** Math.ceil(Math.log2(ids.length));
   return Array.from({ length }, (_, i) => ids[Math.min(i, ids.length - 1)]!);
-}
-
-/** `($3, $4)` for two from 2 on. */
-function placesOf(from: number, count: number): string {
-  return `(${Array.from({ length: count }, (_, i) => `$${from + i + 1}`).join(", ")})`;
 }
 
 function entryOf(row: Row): StoredEntry {

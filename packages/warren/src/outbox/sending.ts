@@ -1,6 +1,7 @@
 import { type AnyContract, type Event, eventsOf, methodsOf } from "../contract/contract.ts";
 import type { Method } from "../contract/method.ts";
 import type { Args } from "../rpc/client.ts";
+import { perUse } from "../service/per-use.ts";
 import type { Trail } from "../trail.ts";
 import { wholeNumber } from "../whole-number.ts";
 import type { OutboxEntry } from "./entry.ts";
@@ -76,21 +77,20 @@ export function sending({ contract, uses, writer, trail, check, put }: SendingOp
           },
         ]),
       ),
-    send: (delayMs) =>
-      Object.fromEntries(
-        Object.entries(uses).map(([name, contract]) => [
-          name,
-          Object.fromEntries(
-            methodsOf(contract).map((method) => [
-              method.name,
-              async (input: unknown, options?: SendOptions) => {
-                const laned = laneFor(delayMs, options);
-                return entered(await writer.call(method, input, about(delayMs), laned), delayMs);
-              },
-            ]),
-          ),
-        ]),
-      ),
+    send(delayMs) {
+      const send = perUse(uses);
+      for (const [name, contract] of Object.entries(uses))
+        send[name] = Object.fromEntries(
+          methodsOf(contract).map((method) => [
+            method.name,
+            async (input: unknown, options?: SendOptions) => {
+              const laned = laneFor(delayMs, options);
+              return entered(await writer.call(method, input, about(delayMs), laned), delayMs);
+            },
+          ]),
+        );
+      return send;
+    },
   };
 }
 

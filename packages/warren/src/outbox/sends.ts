@@ -2,6 +2,7 @@ import type { Event } from "../contract/contract.ts";
 import type { Method } from "../contract/method.ts";
 import type { Principal } from "../principal.ts";
 import type { Args } from "../rpc/client.ts";
+import { inUnit } from "../store/in-unit.ts";
 import type { StoreRuntime } from "../store/runtime.ts";
 import type { Sql } from "../store.ts";
 import type { OutboxEntry } from "./entry.ts";
@@ -85,21 +86,14 @@ export async function runTransaction<D, T>(
   writer: EntryWriter,
   work: (transaction: StoreTransaction<D>) => Promise<T>,
 ): Promise<T> {
-  const unit = runtime.unit();
-  try {
-    const sending = sends(writer, unit.send, (id) => unit.cancel(id));
-    const result = await work({
-      ...sending,
+  return inUnit(runtime.unit(), (unit) =>
+    work({
+      ...sends(writer, unit.send, (id) => unit.cancel(id)),
       get db() {
         return unit.db as D;
       },
-    });
-    await unit.commit();
-    return result;
-  } catch (error) {
-    await unit.rollback();
-    throw error;
-  }
+    }),
+  );
 }
 
 /** Writes at once, through the application's own transaction. */

@@ -2,7 +2,7 @@ import pg, { type Pool, type PoolConfig } from "pg";
 import type { Query, QueryResult, Sql, SqlValue, Store } from "../store.ts";
 import { type Connection, connections, failureOf } from "./connections.ts";
 import { dialect, identifier, literal } from "./dialect.ts";
-import { isLost, placeOf, reasonOf } from "./place.ts";
+import { checkUrl, isLost, placeOf, reasonOf } from "./place.ts";
 import { prepared } from "./prepared.ts";
 import { queryOn } from "./query.ts";
 import { transaction } from "./transaction.ts";
@@ -16,8 +16,8 @@ export interface PostgresOptions<D> {
   /** The application's own pool, in place of `url`. It is not closed with the store, and its own settings hold. */
   readonly pool?: Pool;
   /**
-   * Where the tables are: names without a schema mean this one, and it is made where it is missing. Each service may
-   * have its own. @default the user's, mostly `public`
+   * Where the tables are: names without a schema mean this one, and it is made where it is missing, at the latest with
+   * the first statement. Each service may have its own. @default the user's, mostly `public`
    */
   readonly schema?: string;
   /** The application's own client, made over `sql`: what handlers get as `db`. @default `sql` itself */
@@ -39,12 +39,14 @@ export interface PostgresOptions<D> {
 
 /**
  * A store in PostgreSQL 15 or later. Transactions are `read committed`. A connection that is lost fails what was done on
- * it; later ones get a new one.
+ * it; later ones get a new one. It opens itself with its first use.
+ * @throws TypeError for a `url` that is none, or a time that is none
  */
 export function postgres<D = Sql>(options: PostgresOptions<D>): Store<D> {
   const { schema, client = (sql) => sql as D, maxConnections = 10, prepare = true } = options;
   if ((options.url === undefined) === (options.pool === undefined))
     throw new TypeError("The PostgreSQL store needs either a url or a pool.");
+  if (options.url !== undefined) checkUrl(options.url);
   const settings = options.pool?.options ?? settingsOf(options, maxConnections);
   const place = placeOf(settings);
   const pool = options.pool ?? new pg.Pool(settings);
@@ -56,8 +58,24 @@ export function postgres<D = Sql>(options: PostgresOptions<D>): Store<D> {
   // The sessions of the application's own pool are its own business.
   const local = options.pool === undefined || schema === undefined ? "" : localPath(schema);
   let closing: Promise<void> | undefined;
+  let hasSchema = schema === undefined;
+  let makingSchema: Promise<void> | undefined;
+
+  /** Before the first use, by however many at once. */
+  function ready(): Promise<void> {
+    makingSchema ??= prepareSchema(onConnection, schema!)
+      .then(() => {
+        hasSchema = true;
+      })
+      .catch((error: unknown) => {
+        makingSchema = undefined;
+        throw error;
+      });
+    return makingSchema;
+  }
 
   async function begun(): Promise<Connection> {
+    if (!hasSchema) await ready();
     for (;;) {
       if (closing !== undefined) throw new Error(`The PostgreSQL store ${place} is closed.`);
       const connection = await open.take();
@@ -83,6 +101,14 @@ export function postgres<D = Sql>(options: PostgresOptions<D>): Store<D> {
     text: string,
     values?: readonly SqlValue[],
   ): Promise<QueryResult<R>> {
+    if (!hasSchema) await ready();
+    return onConnection<R>(text, values);
+  }
+
+  async function onConnection<R extends object>(
+    text: string,
+    values?: readonly SqlValue[],
+  ): Promise<QueryResult<R>> {
     if (closing !== undefined) throw new Error(`The PostgreSQL store ${place} is closed.`);
     const connection = await open.take();
     try {
@@ -102,7 +128,7 @@ export function postgres<D = Sql>(options: PostgresOptions<D>): Store<D> {
     client,
     async open() {
       try {
-        await prepareSchema(single, schema);
+        await single("select 1");
       } catch (cause) {
         throw new Error(`The PostgreSQL store cannot be opened: ${reasonOf(cause)}`, { cause });
       }
@@ -160,8 +186,7 @@ function localPath(schema: string): string {
 }
 
 /** Asks first: where the schema is there, its user need not have the right to make one. */
-async function prepareSchema(query: Query, schema: string | undefined): Promise<void> {
-  if (schema === undefined) return void (await query("select 1"));
+async function prepareSchema(query: Query, schema: string): Promise<void> {
   const { rows } = await query(`select 1 from pg_namespace where nspname = ${literal(schema)}`);
   if (rows.length > 0) return;
   try {

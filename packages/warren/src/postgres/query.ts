@@ -1,4 +1,5 @@
 import type { PoolClient, QueryResultRow } from "pg";
+import { checkStatement, checkValues, severalStatements } from "../statement.ts";
 import type { Query, SqlValue } from "../store.ts";
 import { reasonOf } from "./place.ts";
 import type { Prepared } from "./prepared.ts";
@@ -7,16 +8,27 @@ import { types } from "./values.ts";
 /** Runs statements on one connection, each after the one before has ended. */
 export function queryOn(client: PoolClient, names: Prepared | undefined): Query {
   return async <R extends object>(text: string, values: readonly SqlValue[] = []) => {
+    checkStatement(text);
+    checkValues(text, values);
     const name = names?.nameOf(text);
     try {
-      const statement = { text, values: values as SqlValue[], types, ...(name !== undefined && { name }) };
+      // Extended: in a simple query the server would run several statements, one after the other.
+      const given = { text, values: values as SqlValue[], types, queryMode: "extended" };
+      const statement = name === undefined ? given : { ...given, name };
       const result = await client.query<R & QueryResultRow>(statement);
       return { rows: result.rows, changes: result.rowCount ?? 0 };
     } catch (error) {
+      if (isSeveral(error)) throw severalStatements(text, error);
       if (/cached plan must not change result type/.test(reasonOf(error))) names?.forget(text);
       throw error;
     }
   };
+}
+
+/** The server says so in the language it is set to, but always from the same place and with the same code. */
+function isSeveral(error: unknown): boolean {
+  const { code, routine } = error as { readonly code?: unknown; readonly routine?: unknown };
+  return code === "42601" && routine === "exec_parse_message";
 }
 
 /** Runs works one after the other, in the order they were handed in, whatever becomes of them. */

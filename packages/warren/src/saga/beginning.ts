@@ -7,7 +7,7 @@ import type { Unit } from "../store/unit.ts";
 import type { Sql, Store } from "../store.ts";
 import type { SagaPlan } from "./plan.ts";
 import type { RunRow } from "./run.ts";
-import type { Saga } from "./saga.ts";
+import { checkFinished, type Saga } from "./saga.ts";
 import { shapeOf } from "./shape.ts";
 import { toText } from "./stored-json.ts";
 
@@ -31,7 +31,7 @@ const longestId = 128;
 export async function inputText(plan: SagaPlan, id: string, input: unknown): Promise<string> {
   if (!isKey(id) || id.length > longestId)
     throw new TypeError(
-      `Saga "${plan.name}": a run's id is a text of 1 to ${longestId} characters, none of them a control character.`,
+      `Saga "${plan.name}": a run needs an id, as in { id: "o-1" }: a text of 1 to ${longestId} characters, none of them a control character.`,
     );
   const what = `The input of the saga ${plan.name}`;
   return toText(await validated(plan.input, input, "INVALID_INPUT", what), what) ?? "null";
@@ -78,14 +78,18 @@ export interface BeginningInHandler extends Pick<Beginning, "id" | "conversation
   readonly wake: (() => void) | undefined;
 }
 
-/** Begins a run in a handler's transaction. */
+/**
+ * Begins a run in a handler's transaction.
+ * @throws TypeError for an unfinished saga, and for one that is kept elsewhere
+ */
 export async function beginWith(
-  unit: Unit | undefined,
+  unit: Unit,
   saga: Saga,
   input: unknown,
   { store, wake, ...beginning }: BeginningInHandler,
 ): Promise<void> {
-  if (unit === undefined || store !== saga.plan.store)
+  checkFinished(saga, "context.begin");
+  if (store !== saga.plan.store)
     throw new TypeError(
       `The saga "${saga.name}" is kept in another store than this handler's: a run of it cannot be begun together with what the handler changes. Give both the same store, or use app.begin.`,
     );

@@ -1,3 +1,4 @@
+import { placeholders } from "../store/placeholders.ts";
 import { inTransaction, type Sql, type Store } from "../store.ts";
 import type { Clock } from "../time.ts";
 import type { SagaPlan } from "./plan.ts";
@@ -61,9 +62,6 @@ export interface LedgerOptions {
   readonly instance: string;
 }
 
-const places = (count: number, from = 1): string =>
-  Array.from({ length: count }, (_, i) => `$${i + from}`).join(", ");
-
 export function ledger({ store, clock, instance }: LedgerOptions): Ledger {
   const leasedUntil = ({ leaseMs }: SagaPlan): number => clock.now() + leaseMs;
 
@@ -112,7 +110,7 @@ export function ledger({ store, clock, instance }: LedgerOptions): Ledger {
     putStep,
     async claim(plans, limit) {
       const due = await store.query<Pick<RunRow, "saga" | "id" | "version">>(
-        `select saga, id, version from warren_sagas where due_at <= $1 and version in (${places(plans.length, 3)})
+        `select saga, id, version from warren_sagas where due_at <= $1 and version in ${placeholders(plans.length, 3)}
           order by due_at limit $2`,
         [clock.now(), limit, ...plans.map(({ version }) => version)],
       );
@@ -133,7 +131,7 @@ export function ledger({ store, clock, instance }: LedgerOptions): Ledger {
     },
     async nextDue(plans) {
       const { rows } = await store.query<{ due_at: number }>(
-        `select due_at from warren_sagas where due_at is not null and version in (${places(plans.length)})
+        `select due_at from warren_sagas where due_at is not null and version in ${placeholders(plans.length)}
           order by due_at limit 1`,
         plans.map(({ version }) => version),
       );
@@ -143,8 +141,8 @@ export function ledger({ store, clock, instance }: LedgerOptions): Ledger {
       const sagas = [...new Set(plans.map(({ name }) => name))];
       const { rows } = await store.query<Strangers>(
         `select saga, version, count(*) as runs, min(id) as id from warren_sagas
-          where ended_at is null and saga in (${places(sagas.length)})
-            and version not in (${places(plans.length, sagas.length + 1)}) group by saga, version`,
+          where ended_at is null and saga in ${placeholders(sagas.length)}
+            and version not in ${placeholders(plans.length, sagas.length + 1)} group by saga, version`,
         [...sagas, ...plans.map(({ version }) => version)],
       );
       return rows;
@@ -159,7 +157,7 @@ export function ledger({ store, clock, instance }: LedgerOptions): Ledger {
     async renew(plan, ids) {
       await store.query(
         `update warren_sagas set due_at = $1
-          where leased_by = $2 and saga = $3 and id in (${places(ids.length, 4)})`,
+          where leased_by = $2 and saga = $3 and id in ${placeholders(ids.length, 4)}`,
         [leasedUntil(plan), instance, plan.name, ...ids],
       );
     },
@@ -207,7 +205,7 @@ async function insertStep(sql: Sql, run: Run, step: StepRow): Promise<void> {
   const { anew, began_at, done_at, undone_at } = step;
   await sql.query(
     `insert into warren_saga_steps (saga, id, step, state, attempts, undo_attempts, result, error, due_at, signal,
-      anew, began_at, done_at, undone_at) values (${places(14)})
+      anew, began_at, done_at, undone_at) values ${placeholders(14)}
     on conflict (saga, id, step) do update set state = excluded.state, attempts = excluded.attempts,
       undo_attempts = excluded.undo_attempts, result = excluded.result, error = excluded.error,
       due_at = excluded.due_at, signal = excluded.signal, anew = excluded.anew, done_at = excluded.done_at, undone_at = excluded.undone_at`,

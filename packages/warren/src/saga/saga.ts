@@ -150,6 +150,12 @@ export function saga<S extends Schema<any, any>, const U extends Uses = {}, D = 
   return builder(name, definition as SagaDefinition<any, any, any>, []) as never;
 }
 
+/** @throws TypeError: without types, `saga(…).step(…)` looks like a saga, and is none yet */
+export function checkFinished(given: Saga, where: string): void {
+  if ((given as Partial<Saga> | undefined)?.kind !== "saga")
+    throw new TypeError(`${where}: this is no saga that is finished; one ends with \`.finish()\`.`);
+}
+
 interface Gathering {
   step(name: string, options: StepOptions<any, any, any, any, any>): Gathering;
 }

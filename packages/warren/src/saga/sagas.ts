@@ -5,7 +5,7 @@ import type { Clock } from "../time.ts";
 import { type BeginOptions, type SagaHost, type SagaHostOptions, sagaHost } from "./host.ts";
 import { type RunFilter, type SagaRun, sagaRuns } from "./looking.ts";
 import type { SagaPlan } from "./plan.ts";
-import type { Saga } from "./saga.ts";
+import { checkFinished, type Saga } from "./saga.ts";
 import { signalService } from "./signals.ts";
 import type { WaitingOptions } from "./waiting.ts";
 
@@ -39,7 +39,7 @@ export interface HostingOptions extends Omit<SagaHostOptions, "runtime" | "plans
   readonly runtimeOf: (store: Store<any>) => StoreRuntime | undefined;
 }
 
-/** @throws TypeError where two sagas cannot be told apart */
+/** @throws TypeError for a saga that is not finished, and where two cannot be told apart */
 export function sagaParts(sagas: readonly Saga[], clock: Clock): SagaParts {
   const byStore = plansByStore(sagas);
   const hosts = new Map<Store<any>, SagaHost>();
@@ -65,6 +65,7 @@ export function sagaParts(sagas: readonly Saga[], clock: Clock): SagaParts {
 function plansByStore(sagas: readonly Saga[]): Map<Store<any>, readonly SagaPlan[]> {
   const byStore = new Map<Store<any>, readonly SagaPlan[]>();
   const seen: SagaPlan[] = [];
+  for (const [index, saga] of sagas.entries()) checkFinished(saga, `app: \`sagas\`, at ${index}`);
   for (const { name, version, plan } of sagas) {
     if (seen.some((other) => other.name === name && other.store !== plan.store))
       throw new TypeError(`The versions of the saga "${name}" are kept in different stores; they need one.`);
@@ -84,9 +85,13 @@ export interface SagaUse {
   readonly runs: SagaRuns;
 }
 
+/** Of who has no types to be told by: that an id is missing is said where ids are checked. */
+const noOptions = {} as BeginOptions;
+
 /** What an app offers of its sagas. @param isStarted whether its stores are open */
 export function sagaUse(hosts: readonly SagaHost[], clock: Clock, isStarted: () => boolean): SagaUse {
-  function hostOf(saga: Saga): SagaHost {
+  function hostOf(saga: Saga, member: string): SagaHost {
+    checkFinished(saga, member);
     const host = hosts.find(({ plans }) => plans.some(({ version }) => version === saga.version));
     if (host === undefined)
       throw new TypeError(
@@ -114,11 +119,11 @@ export function sagaUse(hosts: readonly SagaHost[], clock: Clock, isStarted: () 
   }
 
   return {
-    async begin(saga, input, options) {
-      await hostOf(saga).begin(saga.plan, input, options);
+    async begin(saga, input, options = noOptions) {
+      await hostOf(saga, "app.begin").begin(saga.plan, input, options);
     },
-    async run(saga, input, options) {
-      const host = hostOf(saga);
+    async run(saga, input, options = noOptions) {
+      const host = hostOf(saga, "app.run");
       await host.begin(saga.plan, input, options);
       return host.outcome(saga.plan, options.id, options);
     },

@@ -1,5 +1,6 @@
 import { Fault } from "../fault.ts";
 import type { Logger } from "../log.ts";
+import { placeholderRows } from "../store/placeholders.ts";
 import type { Store } from "../store.ts";
 import type { Clock, Timer } from "../time.ts";
 import type { SagaPlan } from "./plan.ts";
@@ -81,10 +82,9 @@ export function waiting(store: Store, clock: Clock, log: Logger, plans: readonly
   }
 
   async function ask(keys: readonly string[]): Promise<void> {
-    const places = keys.map((_, i) => `($${2 * i + 1}, $${2 * i + 2})`).join(", ");
     const { rows } = await store.query<Ended>(
       `select saga, id, version, state, due_at, output, error
-        from warren_sagas where (saga, id) in (values ${places})`,
+        from warren_sagas where (saga, id) in (values ${placeholderRows(keys.length, 2)})`,
       keys.flatMap((key) => key.split("\n")),
     );
     const now = clock.now();

@@ -17,6 +17,7 @@ import type { Unit } from "../store/unit.ts";
 import type { Clock } from "../time.ts";
 import { conversationOf, principalOf, type Trail, traceOf } from "../trail.ts";
 import type { Context, Operation, Uses } from "./context.ts";
+import { perUse } from "./per-use.ts";
 
 /** What all invocations of one service share. */
 export interface InvocationScope {
@@ -130,8 +131,8 @@ export class Invocation implements Context, Expiring {
 
   get call(): Record<string, unknown> {
     if (this.#call === undefined) {
-      this.#call = {};
       const { uses, caller } = this.#scope;
+      this.#call = perUse(uses);
       for (const [name, contract] of Object.entries(uses))
         this.#call[name] = boundClient(caller, contract, this.trail);
     }
@@ -207,7 +208,8 @@ export class Invocation implements Context, Expiring {
   }
 
   get db(): unknown {
-    return this.#unit?.db;
+    if (this.#unit === undefined) throw this.#noStore("db");
+    return this.#unit.db;
   }
 
   /** For Warren's own reactions. */
@@ -217,9 +219,11 @@ export class Invocation implements Context, Expiring {
 
   /** See `HandlerContext`. */
   get begin(): (saga: Saga, input: unknown, options: { readonly id: string }) => Promise<void> {
-    return (saga, input, { id }) =>
-      beginWith(this.#unit, saga, input, {
-        id,
+    const unit = this.#unit;
+    if (unit === undefined) throw this.#noStore("begin");
+    return (saga, input, options) =>
+      beginWith(unit, saga, input, {
+        id: options?.id,
         conversation: this.conversation,
         principal: this.principal,
         now: this.#scope.clock.now(),

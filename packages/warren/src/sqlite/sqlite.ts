@@ -30,9 +30,14 @@ const dialect: Dialect = {
 /**
  * A store in an SQLite file, by Node's own driver. What was committed is on disk. Transactions run one after the other, each
  * from its beginning to its end; the disk is asked once for all that are committed while it is busy.
+ * @throws TypeError for a `file` that is no path
  */
 export function sqlite<D = Sql>(options: SqliteOptions<D> = {}): Store<D> {
   const { file, client = (sql) => sql as D, busyTimeoutMs = 5_000, clock = systemClock } = options;
+  if (file !== undefined && (file.trim() === "" || file === ":memory:"))
+    throw new TypeError(
+      `sqlite: \`file\` is "${file}"; give the path of a file, or leave it out for a database in memory.`,
+    );
   let opened: Opened | undefined;
   let closing: Promise<void> | undefined;
 

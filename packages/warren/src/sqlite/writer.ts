@@ -1,4 +1,5 @@
 import type { DatabaseSync } from "node:sqlite";
+import { afterFailure, goesBack, shown } from "../statement.ts";
 import type { SqlValue, Transaction } from "../store.ts";
 import type { Disk } from "./disk.ts";
 import type { Patience } from "./patience.ts";
@@ -71,15 +72,18 @@ export function writer({ database, statements, disk, patience }: WriterOptions):
     let failed: { readonly error: unknown } | undefined;
 
     function check(text: string): void {
-      if (isOver) throw new Error(`The transaction is over; this came too late: ${text.slice(0, 200)}`);
+      if (isOver) throw new Error(`The transaction is over; this came too late: ${shown(text)}`);
     }
 
     return {
       async query<R extends object>(text: string, values?: readonly SqlValue[]) {
         check(text);
-        if (failed !== undefined) throw afterFailure(failed.error);
+        // SQLite itself would go on, with the changes of the statements before. PostgreSQL does not, and both shall be alike.
+        if (failed !== undefined && !goesBack(text)) throw afterFailure(failed.error);
         try {
-          return statements.run<R>(text, values);
+          const result = statements.run<R>(text, values);
+          failed = undefined;
+          return result;
         } catch (error) {
           failed = { error };
           throw error;
@@ -114,9 +118,4 @@ export function writer({ database, statements, disk, patience }: WriterOptions):
     begin,
     idle: async () => (unsettled > 0 ? new Promise<void>((resolve) => void idlers.push(resolve)) : undefined),
   };
-}
-
-/** SQLite itself would go on, with the changes of the statements before. PostgreSQL does not, and both shall be alike. */
-function afterFailure(cause: unknown): Error {
-  return new Error("A statement of this transaction failed before, so all of it is undone.", { cause });
 }

@@ -1,4 +1,5 @@
 import { deepEqual, equal, ok } from "node:assert/strict";
+import { inTransaction } from "../../store.ts";
 import { counters, countOf, fails, type StoreBehaviour } from "./stage.ts";
 
 /** How a store comes and goes. */
@@ -11,6 +12,15 @@ export const opening: readonly StoreBehaviour[] = [
       await Promise.all(all.map((store) => store.open()));
       await counters(all[0]!, "a");
       deepEqual(await Promise.all(all.map((store) => countOf(store, "a"))), [0, 0, 0, 0]);
+    },
+  },
+  {
+    title: "a store that nobody opened opens itself with its first transaction or statement",
+    async run(stage) {
+      const [one, other] = [stage.make(), stage.make()];
+      await inTransaction(one, (sql) => sql.query("create table counters (id text primary key, n bigint)"));
+      await other.query("insert into counters (id, n) values ('a', 1)");
+      equal(await countOf(one, "a"), 1);
     },
   },
   {

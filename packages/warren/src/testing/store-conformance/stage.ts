@@ -76,3 +76,8 @@ export async function fails(promise: Promise<unknown>, what?: RegExp): Promise<v
     return error instanceof Error && (what === undefined || what.test(error.message));
   });
 }
+
+/** It has to be the store that refuses it, and not the database that fails. */
+export async function refuses(promise: Promise<unknown>, what: RegExp): Promise<void> {
+  await rejects(promise, (error: unknown) => error instanceof TypeError && what.test(error.message));
+}

@@ -1,6 +1,7 @@
 import { concurrency } from "./concurrency.ts";
 import { opening } from "./opening.ts";
 import { type ConformanceDatabase, type StoreBehaviour, storeStage } from "./stage.ts";
+import { statements } from "./statements.ts";
 import { transactions } from "./transactions.ts";
 import { values } from "./values.ts";
 
@@ -16,6 +17,7 @@ export interface StoreConformanceOptions {
 
 const subjects: Readonly<Record<string, readonly StoreBehaviour[]>> = {
   values,
+  statements,
   transactions,
   concurrency,
   "opening and closing": opening,
