@@ -30,8 +30,12 @@ it("runs of sagas are found and listed by indexes, however many have ended", asy
     await sagaRuns(explaining, filter);
   const rows = ledger({ store: { ...store, ...explaining }, clock: virtualClock(), instance: "me" });
   await rows.strangers([plan]);
-  await rows.renew(plan, ["a", "b"]);
-  await rows.claim([plan], 10);
+  const lease = { saga: "work", fence: 1 };
+  await rows.renew(plan, [
+    { ...lease, id: "a" },
+    { ...lease, id: "b" },
+  ]);
+  await rows.claim([plan], 10, []);
   await rows.nextDue([plan]);
   expect(plans).toHaveLength(10);
   for (const each of plans) {

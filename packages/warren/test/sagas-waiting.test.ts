@@ -1,3 +1,4 @@
+import { randomBytes } from "node:crypto";
 import { describe, expect, it, vi } from "vitest";
 import { type App, type Saga, type Store, saga } from "../src/index.ts";
 import { type VirtualClock, virtualClock } from "../src/testing/virtual-clock.ts";
@@ -6,6 +7,8 @@ import { faultOf, gate } from "./shape-world.ts";
 
 const book = { sku: "book", cents: 100 };
 const minuteMs = 60_000;
+/** Nothing that a database could make short. */
+const long = randomBytes(2_500).toString("hex");
 
 function paying(world: SagaWorld, store: Store, earlyMs = 10 * minuteMs) {
   return saga("checkout", {
@@ -118,6 +121,31 @@ describe.each(stores)("a saga that waits, on $name", (kind) => {
     expect(await Promise.all(results)).toEqual(
       ids.map(() => ({ first: { shop: "book" }, second: { shop: "book" } })),
     );
+  });
+
+  it.each([
+    ["U+0000", "book\0a", "book\0b"],
+    ["5,000 characters", long, `${long.slice(1)}-`],
+    ["half a character", "book\ud800", "book\ud801"],
+  ])("finds the event of a key with %s, and times out without it", async (_, key, otherKey) => {
+    const clock = virtualClock();
+    const closing = saga("closing", { input: order, uses: { payments }, store: world().store() })
+      .waitFor("closed", "payments.closed", {
+        key: ({ shop }) => shop,
+        equals: ({ id }) => (id === "found" ? key : otherKey),
+        timeoutMs: minuteMs,
+      })
+      .finish(() => "finished");
+    const shop = await world().start({ sagas: [closing], clock });
+    const found = shop.run(closing, book, { id: "found" });
+    const late = faultOf(shop.run(closing, book, { id: "late" }));
+    for (const id of ["found", "late"]) await until(shop, closing, id, "waiting");
+    await shop.emit(payments.events.closed, { shop: key });
+    await until(shop, closing, "found", "done", clock);
+    expect(await found).toBe("finished");
+    await clock.advance(minuteMs);
+    await until(shop, closing, "late", "failed", clock);
+    expect(await late).toMatchObject({ code: "TIMEOUT" });
   });
 
   it("misses no event, however close it comes to the beginning of the wait", async () => {

@@ -47,12 +47,13 @@ export async function beginRun(sql: Sql, plan: SagaPlan, beginning: Beginning): 
   const deadline = plan.deadlineMs === undefined ? null : now + plan.deadlineMs;
   const { rows } = await sql.query<RunRow>(
     `insert into warren_sagas (saga, id, version, shape, state, input, conversation, principal, deadline, due_at,
-      leased_by, began_at, since) values ($1, $2, $3, $4, 'running', $5, $6, $7, $8, $9, $10, $11, $12)
+      leased_by, fence, began_at, since) values ($1, $2, $3, $4, 'running', $5, $6, $7, $8, $9, $10, $11, $12, $13)
     on conflict do nothing returning *`,
     [
       ...[plan.name, id, plan.version, JSON.stringify(shapeOf(plan.stages)), input, conversation],
       ...[principal === undefined ? null : JSON.stringify(principal), deadline],
-      ...[lease?.until ?? now, lease?.by ?? null, now, now],
+      // A fence that no earlier run of this id has had, which was deleted: by the time, which is ahead of any count.
+      ...[lease?.until ?? now, lease?.by ?? null, now, now, now],
     ],
   );
   if (rows[0] !== undefined) return rows[0];

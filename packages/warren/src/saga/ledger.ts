@@ -2,10 +2,13 @@ import { placeholders } from "../store/placeholders.ts";
 import { inTransaction, type Sql, type Store } from "../store.ts";
 import type { Clock } from "../time.ts";
 import type { SagaPlan } from "./plan.ts";
-import { noteStep, type Run, type RunRow, type RunState, type StepRow } from "./run.ts";
+import { keyOf, noteStep, type Run, type RunRow, type RunState, type StepRow } from "./run.ts";
 import { faultFrom, storedFault } from "./stored-fault.ts";
 
-/** Thrown where another process has taken over a run: this one has no business with it any more. */
+/**
+ * Thrown where somebody has taken over a run: whoever had it has no business with it any more, also where the lease is
+ * its process's again by now.
+ */
 export class LeaseLost extends Error {
   constructor(run: Run) {
     super(`${run.plan.name} "${run.id}" is in the hands of another process by now.`);
@@ -29,17 +32,27 @@ export interface Strangers {
   readonly id: string;
 }
 
+/** What tells a lease from all others. */
+export type Lease = Pick<RunRow, "saga" | "id" | "fence">;
+
 /** The rows of runs, written by whoever has the lease. Each member but the reading ones throws LeaseLost where it is gone. */
 export interface Ledger {
-  /** Takes up to `limit` runs that are due. One that cannot be taken is left to the next time. */
-  claim(plans: readonly SagaPlan[], limit: number): Promise<readonly RunRow[]>;
+  /**
+   * Takes up to `limit` runs that are due. One that cannot be taken is left to the next time.
+   * @param busy which ones this process works on still: they are not taken, whoever has had them meanwhile
+   */
+  claim(
+    plans: readonly SagaPlan[],
+    limit: number,
+    busy: readonly Pick<RunRow, "saga" | "id">[],
+  ): Promise<readonly RunRow[]>;
   /** When the next of them is due. */
   nextDue(plans: readonly SagaPlan[]): Promise<number | undefined>;
   /** Runs under way of the same sagas that keep to other versions, counted, with one of them each. */
   strangers(plans: readonly SagaPlan[]): Promise<readonly Strangers[]>;
   stepsOf(row: RunRow): Promise<readonly StepRow[]>;
   /** For runs that this process works on, all of this plan. What it has and does not work on is left to others in time. */
-  renew(plan: SagaPlan, ids: readonly string[]): Promise<void>;
+  renew(plan: SagaPlan, leases: readonly Lease[]): Promise<void>;
   /** The row of a step, as part of a transaction that says that this process still has the run. */
   putStep(sql: Sql, run: Run, step: StepRow): Promise<void>;
   /** The same in a transaction of its own. */
@@ -53,7 +66,7 @@ export interface Ledger {
   /** Gives it back, for whoever comes at `dueAt`. */
   rest(run: Run, state: RunState, dueAt: number | null): Promise<void>;
   /** The same for one that is left as it stands in its rows. Does nothing where this process does not have it. */
-  leave(row: Pick<RunRow, "saga" | "id">, dueAt: number): Promise<void>;
+  leave(lease: Lease, dueAt: number): Promise<void>;
 }
 
 export interface LedgerOptions {
@@ -76,8 +89,8 @@ export function ledger({ store, clock, instance }: LedgerOptions): Ledger {
         `update warren_sagas set due_at = $1, waiting = null,
           since = case when state = 'waiting' then $2 else since end,
           state = case when state = 'waiting' then 'running' else state end
-        where saga = $3 and id = $4 and leased_by = $5`,
-        [leasedUntil(run.plan), clock.now(), run.plan.name, run.id, instance],
+        where saga = $3 and id = $4 and leased_by = $5 and fence = $6`,
+        [leasedUntil(run.plan), clock.now(), run.plan.name, run.id, instance, run.fence],
       ),
     );
     if (run.state === "waiting") run.state = "running";
@@ -89,10 +102,10 @@ export function ledger({ store, clock, instance }: LedgerOptions): Ledger {
       sql.query(
         `update warren_sagas set state = $1, due_at = $2, leased_by = $3, waiting = $4,
           since = case when state = $1 then since else $5 end
-        where saga = $6 and id = $7 and leased_by = $8`,
+        where saga = $6 and id = $7 and leased_by = $8 and fence = $9`,
         [
           ...[state, keep ? leasedUntil(run.plan) : dueAt, keep ? instance : null, waiting, clock.now()],
-          ...[run.plan.name, run.id, instance],
+          ...[run.plan.name, run.id, instance, run.fence],
         ],
       ),
     );
@@ -108,16 +121,18 @@ export function ledger({ store, clock, instance }: LedgerOptions): Ledger {
     hold,
     change,
     putStep,
-    async claim(plans, limit) {
+    async claim(plans, limit, busy) {
       const due = await store.query<Pick<RunRow, "saga" | "id" | "version">>(
         `select saga, id, version from warren_sagas where due_at <= $1 and version in ${placeholders(plans.length, 3)}
           order by due_at limit $2`,
-        [clock.now(), limit, ...plans.map(({ version }) => version)],
+        [clock.now(), limit + busy.length, ...plans.map(({ version }) => version)],
       );
-      const claimed = due.rows.map(async ({ saga, id, version }) => {
+      const busyKeys = new Set(busy.map(keyOf));
+      const free = due.rows.filter((row) => !busyKeys.has(keyOf(row))).slice(0, limit);
+      const claimed = free.map(async ({ saga, id, version }) => {
         const plan = plans.find((each) => each.version === version)!;
         const { rows } = await store.query<RunRow>(
-          `update warren_sagas set leased_by = $1, due_at = $2
+          `update warren_sagas set leased_by = $1, due_at = $2, fence = fence + 1
             where saga = $3 and id = $4 and due_at <= $5 returning *`,
           [instance, leasedUntil(plan), saga, id, clock.now()],
         );
@@ -154,11 +169,11 @@ export function ledger({ store, clock, instance }: LedgerOptions): Ledger {
       );
       return rows.map(({ saga: _saga, id: _id, ...step }) => step);
     },
-    async renew(plan, ids) {
+    async renew(plan, leases) {
+      const each = leases.map((_, i) => `id = $${2 * i + 4} and fence = $${2 * i + 5}`);
       await store.query(
-        `update warren_sagas set due_at = $1
-          where leased_by = $2 and saga = $3 and id in ${placeholders(ids.length, 4)}`,
-        [leasedUntil(plan), instance, plan.name, ...ids],
+        `update warren_sagas set due_at = $1 where leased_by = $2 and saga = $3 and (${each.join(" or ")})`,
+        [leasedUntil(plan), instance, plan.name, ...leases.flatMap(({ id, fence }) => [id, fence])],
       );
     },
     async saveStep(run, step) {
@@ -191,10 +206,11 @@ export function ledger({ store, clock, instance }: LedgerOptions): Ledger {
       });
     },
     rest: (run, state, dueAt) => change(store, run, { state, dueAt, keep: false }),
-    async leave({ saga, id }, dueAt) {
+    async leave({ saga, id, fence }, dueAt) {
       await store.query(
-        "update warren_sagas set due_at = $1, leased_by = null where saga = $2 and id = $3 and leased_by = $4",
-        [dueAt, saga, id, instance],
+        `update warren_sagas set due_at = $1, leased_by = null
+          where saga = $2 and id = $3 and leased_by = $4 and fence = $5`,
+        [dueAt, saga, id, instance, fence],
       );
     },
   };

@@ -37,9 +37,15 @@ export interface RunRow {
   readonly deadline: number | null;
   readonly due_at: number | null;
   readonly leased_by: string | null;
+  readonly fence: number;
   readonly began_at: number;
   readonly since: number;
   readonly ended_at: number | null;
+}
+
+/** Tells a run from all others of its store. */
+export function keyOf({ saga, id }: Pick<RunRow, "saga" | "id">): string {
+  return `${saga}\n${id}`;
 }
 
 /** A row of `warren_saga_steps`. */
@@ -63,6 +69,8 @@ export interface StepRow {
 export interface Run {
   readonly plan: SagaPlan;
   readonly id: string;
+  /** Which lease of the run this is: whoever takes the run after this one has another, also where it is the same process. */
+  readonly fence: number;
   readonly input: unknown;
   readonly conversation: string;
   readonly principal: Principal | undefined;
@@ -79,6 +87,7 @@ export function runOf(plan: SagaPlan, row: RunRow, input: unknown, steps: readon
   const run: Run = {
     plan,
     id: row.id,
+    fence: row.fence,
     input,
     conversation: row.conversation,
     principal: row.principal === null ? undefined : JSON.parse(row.principal),

@@ -6,7 +6,7 @@ import type { Clock, Timer } from "../time.ts";
 import type { Advance } from "./advancing.ts";
 import { LeaseLost, type Ledger } from "./ledger.ts";
 import type { SagaPlan } from "./plan.ts";
-import { type Run, type RunRow, runOf, type StepRow } from "./run.ts";
+import { keyOf, type Run, type RunRow, runOf, type StepRow } from "./run.ts";
 import { Interrupted } from "./stepping.ts";
 import { endUnreadable } from "./unreadable.ts";
 
@@ -57,7 +57,6 @@ export function runner(options: RunnerOptions): Runner {
   let isAskedAgain = false;
   let looking = Promise.resolve();
 
-  const keyOf = ({ saga, id }: RunRow): string => `${saga}\n${id}`;
   const planOf = (row: RunRow): SagaPlan => plans.find(({ version }) => version === row.version)!;
 
   function arm(at: number): void {
@@ -90,16 +89,17 @@ export function runner(options: RunnerOptions): Runner {
   }
 
   async function takeDue(): Promise<void> {
-    const room = maxRuns - active.size;
+    const busy = [...active.values()].map(({ row }) => row);
+    const room = maxRuns - busy.length;
     // The next one that ends looks again.
     if (room <= 0) return;
-    for (const row of await ledger.claim(plans, room)) go(row);
+    for (const row of await ledger.claim(plans, room, busy)) go(row);
     const next = await ledger.nextDue(plans);
     if (next !== undefined && next > clock.now()) arm(next);
   }
 
   function go(row: RunRow): void {
-    // What this process lost to another one, and has again, while it has not noticed the first: that one is over first.
+    // A run that was begun anew, since the one of its id ended elsewhere and was deleted, while this process works on that.
     const before = active.get(keyOf(row))?.over ?? Promise.resolve();
     const over = before
       .then(() => work(row))
@@ -178,7 +178,8 @@ export function runner(options: RunnerOptions): Runner {
   function renew(): void {
     renewing = clock.after(renewMs, () => {
       for (const plan of plans) {
-        const mine = [...active.values()].flatMap(({ row }) => (row.version === plan.version ? row.id : []));
+        const rows = [...active.values()].map(({ row }) => row);
+        const mine = rows.filter(({ version }) => version === plan.version);
         if (mine.length === 0) continue;
         ledger
           .renew(plan, mine)

@@ -3,6 +3,7 @@ import { contract } from "../contract/contract.ts";
 import type { Invocation } from "../service/invocation.ts";
 import { type Service, service } from "../service/service.ts";
 import { type Dialect, inTransaction, type Sql } from "../store.ts";
+import { storedKey } from "../stored-key.ts";
 import type { Clock } from "../time.ts";
 import type { Ledger } from "./ledger.ts";
 import type { SagaPlan, WaitPlan } from "./plan.ts";
@@ -70,9 +71,9 @@ function waitingFor(step: string, key: string): string {
   return `${step}\n${key}`;
 }
 
-/** What `key` or `equals` of a wait gave. @throws TypeError where it is no text */
+/** What `key` or `equals` of a wait gave, as it is kept and compared. @throws TypeError where it is no text */
 export function signalKey(saga: string, step: string, member: "key" | "equals", given: unknown): string {
-  if (typeof given === "string" && given !== "") return given;
+  if (typeof given === "string" && given !== "") return storedKey(given);
   throw new TypeError(
     `Saga "${saga}", step "${step}": "${member}" returned ${given === "" ? "an empty text" : typeof given}; it has to return a text that tells for which runs the event is.`,
   );

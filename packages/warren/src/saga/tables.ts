@@ -3,8 +3,8 @@ import type { Migration } from "../store/migration.ts";
 /**
  * Runs of sagas. Times are milliseconds since the Unix epoch. `due_at` is when somebody is to look at a run: whoever works
  * on it puts it into the future again and again, so that another takes over once nobody does. `null`: nothing is to be
- * done until an event or a person comes. `expires_at` is when a row goes: whoever writes it knows its saga, and whoever
- * deletes it need not.
+ * done until an event or a person comes. `fence` grows whenever somebody takes a run, and never is what it was.
+ * `expires_at` is when a row goes: whoever writes it knows its saga, and whoever deletes it need not.
  */
 export const sagaTables: Migration = {
   name: "sagas",
@@ -24,6 +24,7 @@ export const sagaTables: Migration = {
     deadline bigint,
     due_at bigint,
     leased_by text,
+    fence bigint not null,
     began_at bigint not null,
     since bigint not null,
     ended_at bigint,
