@@ -33,6 +33,36 @@ export function singleOrders(options: ScenarioOptions): void {
     expect(await get(url, "/letters")).toEqual([]);
   });
 
+  test.each(["\0", "\ud800"])("a text with what no database keeps is refused: %j", async (odd) => {
+    await using orders = system();
+    const { url } = await orders.run();
+    for (const field of ["desc", "sku"]) {
+      const asJson = await http("POST", `${url}/order`, { json: { ...aLamp, [field]: `a${odd}b` } });
+      expect(asJson).toMatchObject({
+        status: 400,
+        body: { code: "INVALID_INPUT", issues: [{ path: field }] },
+      });
+    }
+    expect(await get(url, "/order")).toEqual({ status: "success", data: [] });
+  });
+
+  test("a text with U+0000 is refused in a form and in a path as well", async () => {
+    await using orders = system();
+    const { url } = await orders.run();
+    for (const field of ["desc", "sku"]) {
+      const json = new URLSearchParams({ ...aLamp, [field]: "a\0b" }).toString();
+      const asForm = await http("POST", `${url}/order`, { json, type: "application/x-www-form-urlencoded" });
+      expect(asForm).toMatchObject({
+        status: 400,
+        body: { code: "INVALID_INPUT", issues: [{ path: field }] },
+      });
+    }
+    const found = ["/order/%00", "/inventory/%00", "/stock/%00", "/shipping/%00"].map(
+      async (path) => (await http("GET", `${url}${path}`)).status,
+    );
+    expect(await Promise.all(found)).toEqual([404, 422, 422, 422]);
+  });
+
   test("what is not comes from the depot first, and the rest of it stays on the shelf", async () => {
     await using orders = system();
     const { url } = await orders.run();

@@ -2,6 +2,7 @@ import { Fault } from "./fault.ts";
 import type { Headers, HeaderValue, Incoming } from "./message.ts";
 import { headers, traceHeaders } from "./names.ts";
 import type { Principal } from "./principal.ts";
+import { storedKey } from "./stored-key.ts";
 
 /** What a message hands on to the messages that it causes. */
 export interface Trail {
@@ -11,10 +12,13 @@ export interface Trail {
   readonly trace?: Headers | undefined;
 }
 
-/** The conversation a message belongs to: the one in its header, else it began one itself. */
+/**
+ * The conversation a message belongs to: the one in its header, else it began one itself. As it is stored, so that
+ * everywhere it is known by the same text.
+ */
 export function conversationOf(message: Incoming): string {
   const named = message.headers?.[headers.conversation];
-  return typeof named === "string" ? named : (message.messageId ?? message.correlationId ?? "");
+  return storedKey(typeof named === "string" ? named : (message.messageId ?? message.correlationId ?? ""));
 }
 
 /** @throws Fault BAD_MESSAGE for a header that is not a principal */

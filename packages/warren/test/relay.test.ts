@@ -344,6 +344,28 @@ describe("a store that is away", () => {
   });
 });
 
+it("tells a store that refuses what it is told of one entry of the others all the same, and of that one without its text", async () => {
+  const refusing: typeof world.store = {
+    ...world.store,
+    async begin() {
+      const begun = await world.store.begin();
+      const query: typeof begun.query = (text, values) =>
+        values?.includes("odd") ? Promise.reject(new Error("no such text")) : begun.query(text, values);
+      return { ...begun, query };
+    },
+  };
+  const failing = async ({ id }: StoredEntry): Promise<Delivered> =>
+    id === "3" ? { done: true } : { done: false, delayMs: 60_000, error: id === "1" ? "odd" : "even" };
+  const relay = world.relay("a", failing, refusing);
+  await world.write(relay, numbered(4));
+  await world.clock.advance(1_000);
+  const refused = "it failed; the text of its error could not be stored";
+  expect(await world.rows()).toMatchObject(
+    ["even", refused, "even"].map((last_error) => ({ leased_by: null, attempts: 1, last_error })),
+  );
+  expect(world.logged).toEqual([]);
+});
+
 it("an idle relay asks its store once a second, and begins no transaction", async () => {
   let questions = 0;
   let begun = 0;

@@ -190,6 +190,18 @@ describe.each(stores)("schedules, $name", ({ fresh }) => {
     expect(await read()).toMatchObject([{ at: timeOf("2026-03-03T03:00:00Z"), missed: 1 }]);
   });
 
+  it("gives a run up also where the text of its error is none that a database takes", async () => {
+    await instance({
+      run() {
+        throw new Error("no \0 paper");
+      },
+    });
+    await known();
+    await clock.advance(15 * hourMs);
+    await passing(async () => expect(await rowOf()).toMatchObject({ state: "failed" }));
+    expect(await rowOf()).toMatchObject({ attempt: 3, error: "Error: no \ufffd paper" });
+  });
+
   it("gives a failing run up for the next time", async () => {
     const tries: number[] = [];
     await instance({

@@ -1,6 +1,6 @@
 import { contract, rpc } from "warren";
 import { z } from "zod";
-import { line, orderId } from "../line.ts";
+import { line, orderId, sku } from "../line.ts";
 
 const REFUSED = { status: 409, message: "That cannot be put aside", data: z.object({ reason: z.string() }) };
 
@@ -10,7 +10,7 @@ export const inventory = contract("inventory", {
     level: rpc({
       http: { route: "GET /inventory/:sku" },
       summary: "How many are on the shelf, and how many of them are reserved beside",
-      input: z.object({ sku: z.string().max(40) }),
+      input: z.object({ sku }),
       output: z.object({ sku: z.string(), onHand: z.int(), reserved: z.int() }),
       errors: {
         UNKNOWN_SKU: {

@@ -1,6 +1,6 @@
 import { contract, rpc } from "warren";
 import { z } from "zod";
-import { line, orderId } from "../line.ts";
+import { line, orderId, text } from "../line.ts";
 
 /** How far an order has come. Only ever forwards; `shipped`, `cancelled` and `recorded` are ends. */
 const progress = z.enum(["open", "replenishing", "reserved", "shipped", "cancelled", "recorded"]);
@@ -10,7 +10,7 @@ const orderInput = z.object({
     error: 'use a date like "2026-07-01" or a time like "2026-07-01T12:00:00Z"',
   }),
   type: z.enum(["online", "store"]),
-  desc: z.string().trim().min(1).max(1_000),
+  desc: text.trim().min(1).max(1_000),
   /** `closed`: handed over already, in a store. It is kept, and nothing else happens. */
   status: z.enum(["open", "closed"]),
   ...line,
@@ -54,7 +54,7 @@ export const orders = contract("orders", {
     find: rpc({
       http: { route: "GET /order/:id", invalidStatus: 404 },
       summary: "One order, with how far it has come",
-      input: z.object({ id: z.string().max(200) }),
+      input: z.object({ id: text.max(200) }),
       output: envelope(order),
       errors: { ORDER_NOT_FOUND },
       idempotent: true,

@@ -1,6 +1,6 @@
 import { contract, rpc } from "warren";
 import { z } from "zod";
-import { line, orderId } from "../line.ts";
+import { line, orderId, sku } from "../line.ts";
 
 /** Hands what is reserved to a carrier. */
 export const shipping = contract("shipping", {
@@ -8,7 +8,7 @@ export const shipping = contract("shipping", {
     shipped: rpc({
       http: { route: "GET /shipping/:sku" },
       summary: "How many were shipped",
-      input: z.object({ sku: z.string().max(40) }),
+      input: z.object({ sku }),
       output: z.object({ sku: z.string(), shipped: z.int() }),
       idempotent: true,
     }),

@@ -1,6 +1,6 @@
 import { contract, rpc } from "warren";
 import { z } from "zod";
-import { line, orderId } from "../line.ts";
+import { line, orderId, sku } from "../line.ts";
 
 /** The depot that shelves are filled up from. */
 export const stock = contract("stock", {
@@ -8,7 +8,7 @@ export const stock = contract("stock", {
     left: rpc({
       http: { route: "GET /stock/:sku" },
       summary: "How many the depot still has",
-      input: z.object({ sku: z.string().max(40) }),
+      input: z.object({ sku }),
       output: z.object({ sku: z.string(), left: z.int() }),
       idempotent: true,
     }),

@@ -1,4 +1,5 @@
 import { deadLetters } from "../dead-letters/dead-letters.ts";
+import { storedKey } from "../stored-key.ts";
 import { type Clock, systemClock } from "../time.ts";
 import type { Transport } from "../transport.ts";
 import { wholeNumber } from "../whole-number.ts";
@@ -85,7 +86,8 @@ export function conversations(transport: Transport, options: ConversationsOption
       const found = await gathered(asked, { ...filter, limit }, clock.now());
       return { conversations: found, unanswered: asked.unanswered() };
     },
-    async show(id, { data = false } = {}) {
+    async show(named, { data = false } = {}) {
+      const id = storedKey(named);
       const asked = await inquiry(ask, letters);
       const [told, dead] = await Promise.all([asked.stepsOf([id], data), asked.deadOf({ ids: [id] }, data)]);
       return { conversation: conversationOf(id, [...told, ...dead]), unanswered: asked.unanswered() };

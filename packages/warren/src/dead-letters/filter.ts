@@ -1,3 +1,4 @@
+import { storedKey } from "../stored-key.ts";
 import type { DeadLetter } from "./letter.ts";
 
 /** Which letters; what is not said matches all. */
@@ -25,7 +26,7 @@ export interface LetterFilter {
 export function matcher(filter: LetterFilter, now: number): (letter: DeadLetter) => boolean {
   const ids = filter.ids && new Set(filter.ids);
   const types = filter.types && new Set(filter.types);
-  const conversations = filter.conversations && new Set(filter.conversations);
+  const conversations = filter.conversations && new Set(filter.conversations.map(storedKey));
   const reasons = filter.reasons && new Set(filter.reasons);
   const error = filter.error?.toLowerCase();
   const latest = filter.olderThanMs === undefined ? undefined : now - filter.olderThanMs;

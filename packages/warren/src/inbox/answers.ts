@@ -1,4 +1,5 @@
 import type { Sql, Store } from "../store.ts";
+import { storedKey } from "../stored-key.ts";
 import type { Clock } from "../time.ts";
 
 /** What a call with a key is known by. */
@@ -77,7 +78,7 @@ export function answers(store: Store<any>, clock: Clock): Answers {
       `insert into warren_answers (method, caller, key, input_hash, held_by, held_message, held_until, noted_at)
         values ($1, $2, $3, $4, $5, $6, $7, $8) on conflict do nothing`,
       // As if it were noted at its end, so that it is not swept away under whoever works on it.
-      [...idOf(key), run.inputHash, run.id, run.messageId ?? null, run.until, run.until],
+      [...idOf(key), run.inputHash, run.id, heldMessage(run), run.until, run.until],
     );
     return changes > 0 ? { is: "mine" } : { is: "held" };
   }
@@ -86,7 +87,7 @@ export function answers(store: Store<any>, clock: Clock): Answers {
     const { changes } = await store.query(
       `update warren_answers set held_by = $5, held_message = $6, held_until = $7, noted_at = $8
         where ${one} and held_by = $4 and body is null`,
-      [...idOf(key), from, run.id, run.messageId ?? null, run.until, run.until],
+      [...idOf(key), from, run.id, heldMessage(run), run.until, run.until],
     );
     return changes > 0 ? { is: "mine" } : { is: "held" };
   }
@@ -97,7 +98,7 @@ export function answers(store: Store<any>, clock: Clock): Answers {
       `update warren_answers set held_by = $5, held_message = $6, held_until = $7, noted_at = $8, input_hash = $9,
         fault = null, content_type = null, body = null
         where ${one} and held_by = $4 and fault is not null`,
-      [...idOf(key), from, run.id, run.messageId ?? null, run.until, run.until, run.inputHash],
+      [...idOf(key), from, run.id, heldMessage(run), run.until, run.until, run.inputHash],
     );
     return changes > 0 ? { is: "mine" } : { is: "held" };
   }
@@ -138,7 +139,14 @@ export function answers(store: Store<any>, clock: Clock): Answers {
 
 /** Its holder had its time, or had this very message and is gone, as the broker gives it to somebody else. */
 function isFree(row: Row, { messageId, redelivered }: Run, now: number): boolean {
-  return row.held_until <= now || (redelivered && messageId !== undefined && row.held_message === messageId);
+  return (
+    row.held_until <= now ||
+    (redelivered && messageId !== undefined && row.held_message === storedKey(messageId))
+  );
+}
+
+function heldMessage({ messageId }: Run): string | null {
+  return messageId === undefined ? null : storedKey(messageId);
 }
 
 function idOf({ method, caller, key }: CallKey): [string, string, string] {

@@ -1,5 +1,6 @@
 import { placeholderRows } from "../store/placeholders.ts";
 import type { Sql, Store } from "../store.ts";
+import { storedKey } from "../stored-key.ts";
 import type { Clock } from "../time.ts";
 
 /** Which message is done by whom. */
@@ -57,10 +58,11 @@ export function inbox(store: Store, clock: Clock): Inbox {
   return {
     isDone(mark) {
       return new Promise((resolve, reject) => {
-        if (asked.push({ mark, resolve, reject }) === 1) clock.soon(() => void ask());
+        if (asked.push({ mark: storedMark(mark), resolve, reject }) === 1) clock.soon(() => void ask());
       });
     },
-    async claim(sql, { consumer, messageId }) {
+    async claim(sql, mark) {
+      const { consumer, messageId } = storedMark(mark);
       const { changes } = await sql.query(
         "insert into warren_inbox (consumer, message_id, done_at) values ($1, $2, $3) on conflict do nothing",
         [consumer, messageId, clock.now()],
@@ -69,12 +71,13 @@ export function inbox(store: Store, clock: Clock): Inbox {
     },
     async claimAll(sql, marks) {
       // In one order everywhere: transactions with the same marks would else wait for each other.
-      const keys = [...new Set(marks.map(keyOf))].sort();
+      const wanted = marks.map((mark) => keyOf(storedMark(mark)));
+      const keys = [...new Set(wanted)].sort();
       const inserted = new Set<string>();
       for (let from = 0; from < keys.length; from += batchSize)
         for (const key of await insert(sql, keys.slice(from, from + batchSize), clock.now()))
           inserted.add(key);
-      return marks.map((mark) => inserted.delete(keyOf(mark)));
+      return wanted.map((key) => inserted.delete(key));
     },
   };
 }
@@ -89,6 +92,11 @@ async function insert(sql: Sql, keys: readonly string[], now: number): Promise<s
     }),
   );
   return rows.map((row) => keyOf({ consumer: row.consumer, messageId: row.message_id }));
+}
+
+/** Whoever sends a message chooses its id. */
+function storedMark({ consumer, messageId }: Mark): Mark {
+  return { consumer, messageId: storedKey(messageId) };
 }
 
 /** A consumer's name has no line break; a message's id may have anything. */

@@ -76,7 +76,7 @@ export function delivery({ transport, caller, bury, log, random }: DeliveryOptio
   function later(entry: StoredEntry, error: unknown, atLeastMs = 0): Delivered {
     const ceilingMs = Math.min(longestPauseMs, firstPauseMs * 2 ** Math.min(entry.attempts, 10));
     const delayMs = Math.max(atLeastMs, ceilingMs * (0.5 + random() / 2));
-    return { done: false, delayMs: Math.round(delayMs), error: textOf(error).slice(0, 500) };
+    return { done: false, delayMs: Math.round(delayMs), error: textOf(error, 500) };
   }
 
   async function call(entry: StoredEntry): Promise<Delivered> {
@@ -112,7 +112,7 @@ export function delivery({ transport, caller, bury, log, random }: DeliveryOptio
     const next = nextStep({}, entry.failures + 1, error, random);
     if (next.step === "give-up") return buried(entry, error);
     log.warn(aboutOf(entry, error), "a call that was to be made failed, and is tried again");
-    const told = { delayMs: Math.ceil(next.delayMs), error: textOf(error).slice(0, 500) };
+    const told = { delayMs: Math.ceil(next.delayMs), error: textOf(error, 500) };
     return { done: false, ...told, hasFailed: true };
   }
 

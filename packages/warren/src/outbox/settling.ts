@@ -1,3 +1,4 @@
+import { OutcomeUnknown, StoreUnreachable } from "../store.ts";
 import { type Clock, delay } from "../time.ts";
 import type { Outage } from "./outage.ts";
 import type { GivenBack, OutboxRows } from "./rows.ts";
@@ -23,6 +24,8 @@ export interface SettlingOptions {
 
 const maxTogether = 512;
 const longestPauseMs = 5_000;
+/** In place of an error's text that the store refuses. */
+const refusedText = "it failed; the text of its error could not be stored";
 
 export function settling({ rows, clock, outage, settled }: SettlingOptions): Settling {
   let sent: string[] = [];
@@ -42,11 +45,9 @@ export function settling({ rows, clock, outage, settled }: SettlingOptions): Set
   /** @returns whether the store was told */
   async function run(): Promise<boolean> {
     for (let failures = 0; sent.length + notSent.length > 0; ) {
-      const some = sent.slice(0, maxTogether);
-      const others = notSent.slice(0, maxTogether);
       try {
-        if (some.length > 0) await rows.remove(some);
-        if (others.length > 0) await rows.giveBack(others);
+        await tellSent();
+        await tellNotSent();
       } catch (error) {
         outage.began(error);
         if (ending.signal.aborted) return false;
@@ -55,11 +56,45 @@ export function settling({ rows, clock, outage, settled }: SettlingOptions): Set
       }
       outage.ended();
       failures = 0;
-      sent = sent.slice(some.length);
-      notSent = notSent.slice(others.length);
-      settled([...some, ...others.map(({ id }) => id)]);
     }
     return true;
+  }
+
+  async function tellSent(): Promise<void> {
+    const some = sent.slice(0, maxTogether);
+    if (some.length === 0) return;
+    await rows.remove(some);
+    sent = sent.slice(some.length);
+    settled(some);
+  }
+
+  async function tellNotSent(): Promise<void> {
+    const some = notSent.slice(0, maxTogether);
+    if (some.length === 0) return;
+    try {
+      await giveBack(some);
+    } catch (error) {
+      if (error instanceof StoreUnreachable || error instanceof OutcomeUnknown) throw error;
+      // One of them may be at fault, and the others shall not wait for it.
+      for (const row of some) await alone(row);
+    }
+  }
+
+  /** @throws where the store refuses it with any text: it is the store then */
+  async function alone(row: GivenBack): Promise<void> {
+    try {
+      await giveBack([row]);
+    } catch (error) {
+      if (row.error === undefined) throw error;
+      await giveBack([{ ...row, error: refusedText }]);
+    }
+  }
+
+  async function giveBack(some: readonly GivenBack[]): Promise<void> {
+    await rows.giveBack(some);
+    // They are the first ones: what comes meanwhile is put behind.
+    notSent = notSent.slice(some.length);
+    settled(some.map(({ id }) => id));
   }
 
   return {

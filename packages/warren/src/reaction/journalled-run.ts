@@ -8,6 +8,7 @@ import type { InvocationScope } from "../service/invocation.ts";
 import type { Handler } from "../service/middleware.ts";
 import { onceInUnit } from "../store/in-unit.ts";
 import type { StoreRuntime } from "../store/runtime.ts";
+import { storedKey } from "../stored-key.ts";
 import type { Clock } from "../time.ts";
 import { conversationOf } from "../trail.ts";
 import { chapterKey, type KeyOf } from "./chapter-key.ts";
@@ -69,7 +70,7 @@ export function journalledRuns(options: JournalledRunOptions): JournalledRuns {
       reaction: operation.id,
       key,
       conversation: conversationOf(message),
-      messageId: message.messageId!,
+      messageId: storedKey(message.messageId!),
       event: JSON.stringify(event) ?? "null",
     };
   }
@@ -93,7 +94,7 @@ export function journalledRuns(options: JournalledRunOptions): JournalledRuns {
         },
       );
     } catch (error) {
-      await note(message, () => journal.failed(run, textOf(error).slice(0, maxErrorChars)));
+      await note(message, () => journal.failed(run, textOf(error, maxErrorChars)));
       throw error;
     }
   }
@@ -148,7 +149,7 @@ export function journalledRuns(options: JournalledRunOptions): JournalledRuns {
       let run: Entered;
       try {
         event = await read();
-        run = await journal.giveUp(runOf(job, message, event), textOf(error).slice(0, maxErrorChars));
+        run = await journal.giveUp(runOf(job, message, event), textOf(error, maxErrorChars));
       } catch (thrown) {
         throw new Failure(
           "gave-up-failed",

@@ -8,6 +8,7 @@ import type { Running } from "../service/running.ts";
 import { onceInUnit } from "../store/in-unit.ts";
 import type { StoreRuntime } from "../store/runtime.ts";
 import type { Unit } from "../store/unit.ts";
+import { storedKey } from "../stored-key.ts";
 import { type Clock, delay } from "../time.ts";
 import { conversationOf } from "../trail.ts";
 import { chapterKey, type KeyOf } from "./chapter-key.ts";
@@ -58,7 +59,7 @@ export function undoing(options: UndoingOptions): UndoAll {
 
   async function undo(job: UndoJob, message: Incoming, read: () => Promise<unknown>): Promise<void> {
     const chapter = chapterOf(job, message, await read());
-    const messageId = message.messageId!;
+    const messageId = storedKey(message.messageId!);
     const mark = { consumer: `${chapter.service} on ${job.operation.id} undoing ${job.reaction}`, messageId };
     if (await runtime.inbox.isDone(mark)) return;
     const by: By = { event: job.operation.id, messageId, conversation: conversationOf(message) };
@@ -98,7 +99,7 @@ export function undoing(options: UndoingOptions): UndoAll {
 
   async function note(runs: readonly Undoable[], by: By, error: unknown): Promise<void> {
     try {
-      await journal.undoFailed(runs, by, textOf(error).slice(0, maxErrorChars));
+      await journal.undoFailed(runs, by, textOf(error, maxErrorChars));
     } catch (err) {
       scope.log.warn({ err, messageId: by.messageId }, "the journal could not be told that an undo failed");
     }

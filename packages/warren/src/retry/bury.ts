@@ -45,7 +45,7 @@ export function burying({ move, clock, log, instance, version }: BuryOptions): B
     const stack = stackOf(error);
     return {
       [headers.reason]: reason,
-      [headers.error]: textOf(error).slice(0, maxErrorChars),
+      [headers.error]: textOf(error, maxErrorChars),
       ...(stack !== undefined && { [headers.stack]: stack.slice(0, maxStackChars) }),
       [headers.queue]: queue,
       [headers.service]: service,

@@ -1,8 +1,15 @@
 import { inspect } from "node:util";
 import { type Fault, isFault, isSystemCode } from "../fault.ts";
 
-/** What was thrown, in one line for people. Never throws, whatever that was. */
-export function textOf(error: unknown): string {
+/**
+ * What was thrown, in one line for people, of `maxChars` characters at the most. Every database can keep it: it is
+ * well-formed and without U+0000, in whose places there is U+FFFD. Never throws, whatever that was.
+ */
+export function textOf(error: unknown, maxChars?: number): string {
+  return written(error).slice(0, maxChars).replaceAll("\0", "\ufffd").toWellFormed();
+}
+
+function written(error: unknown): string {
   try {
     if (isFault(error)) return `${error.code}: ${error.message}${dataOf(error)}`;
     return error instanceof Error ? `${error.name}: ${error.message}` : String(error);
