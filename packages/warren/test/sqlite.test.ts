@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
@@ -163,6 +163,47 @@ test("in memory there is a store as well, of its own", async () => {
   await inTransaction(one, (sql) => sql.query("insert into t values (1)"));
   expect(await ids(one)).toEqual([1]);
   await expect(other.query("select id from t")).rejects.toThrow(/no such table/);
+});
+
+/** A file as others leave it: without a log, and somebody writes to it until `end`. */
+function written(): { file: string; end(): void } {
+  const file = newFile();
+  const other = new DatabaseSync(file);
+  onTestFinished(() => other.close());
+  other.exec("create table others (a); begin immediate; insert into others values (1)");
+  return { file, end: () => other.exec("commit") };
+}
+
+test("a file without a log that somebody else is writing to is opened when that is over, and once", async () => {
+  const { file, end } = written();
+  const store = sqlite({ file, busyTimeoutMs: 20_000 });
+  onTestFinished(() => store.close());
+  const all = [store.open(), store.query("select a from others"), store.open()];
+  end();
+  expect((await Promise.all(all))[1]).toMatchObject({ rows: [{ a: 1 }] });
+  expect((await store.query("pragma journal_mode")).rows).toEqual([{ journal_mode: "wal" }]);
+});
+
+test("a file that somebody else goes on writing to is not opened, and is when it is tried again later", async () => {
+  const { file, end } = written();
+  const store = sqlite({ file, busyTimeoutMs: 20 });
+  onTestFinished(() => store.close());
+  await expect(store.open()).rejects.toThrow(
+    `The SQLite database ${file} cannot be opened: Another process has been writing`,
+  );
+  end();
+  expect((await store.query("select a from others")).rows).toEqual([{ a: 1 }]);
+});
+
+test("a store that is closed while it waits to be opened leaves nothing open", async () => {
+  const { file, end } = written();
+  const store = sqlite({ file, busyTimeoutMs: 20_000 });
+  const opening = store.open();
+  const closing = store.close();
+  end();
+  await Promise.all([opening, closing]);
+  await expect(store.open()).rejects.toThrow("is closed");
+  expect(existsSync(`${file}-wal`)).toBe(false);
 });
 
 test("a file that is no database is named", async () => {

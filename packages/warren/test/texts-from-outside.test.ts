@@ -131,6 +131,17 @@ describe.each(stores)("texts from outside that no column takes, in $name", (kind
     await moved(w, ['reserve "a" 1', "release 1"]);
   });
 
+  it("in a lane: what it orders is sent", async () => {
+    const w = world();
+    const run = ({ id, n }: any, { emit }: any) => emit.reserved({ id, n }, { lane: id });
+    await w.start([await stock(w, { run })]);
+    const heard: number[] = [];
+    const app = await w.start([]);
+    await app.subscribe(w.stock.events.reserved, ({ n }) => void heard.push(n));
+    for (const [i, id] of ["a\0", "\ud800"].entries()) await w.publish(w.orders.events.placed, { id, n: i });
+    await expect.poll(() => heard.toSorted((a, b) => a - b), { timeout: 5_000 }).toEqual([0, 1]);
+  });
+
   it("in the id of a conversation: who asks where conversations are is told by all services", async () => {
     const w = world();
     const run = ({ id }: any, { db }: any): Promise<void> => {

@@ -8,6 +8,7 @@ import type { HeaderValue } from "../message.ts";
 import { headers } from "../names.ts";
 import type { Principal } from "../principal.ts";
 import { callPlan } from "../rpc/plan.ts";
+import { storedKey } from "../stored-key.ts";
 import type { Clock } from "../time.ts";
 import { leaveTrail, type Trail } from "../trail.ts";
 import { wholeNumber } from "../whole-number.ts";
@@ -64,7 +65,6 @@ export function entryWriter(options: EntryWriterOptions): EntryWriter {
   const { publisher, codec, clock, nextId, instance, maxBytes } = options;
   return {
     async event(event, data, { service, trail, delayMs = 0 }, { lane } = {}) {
-      checkLane(lane);
       const now = clock.now();
       const message = await publisher.message(event, data, trail);
       const dueAt = now + delayMs;
@@ -74,14 +74,13 @@ export function entryWriter(options: EntryWriterOptions): EntryWriter {
         kind: "event",
         type: event.id,
         conversation: trail.conversation ?? message.messageId,
-        lane,
+        lane: checkedLane(lane),
         dueAt,
         // It happens when it is due.
         message: { ...message, timestampSeconds: Math.floor(dueAt / 1000) },
       };
     },
     async call(method, input, { service, trail, delayMs = 0 }, { lane, timeoutMs, principal } = {}) {
-      checkLane(lane);
       const plan = callPlan(method);
       const expirationMs = wholeNumber(
         `send ${plan.id}: timeoutMs`,
@@ -101,7 +100,7 @@ export function entryWriter(options: EntryWriterOptions): EntryWriter {
         kind: "call",
         type: plan.id,
         conversation,
-        lane,
+        lane: checkedLane(lane),
         dueAt: clock.now() + delayMs,
         message: {
           exchange: "",
@@ -121,9 +120,10 @@ export function entryWriter(options: EntryWriterOptions): EntryWriter {
   };
 }
 
-/** @throws TypeError */
-function checkLane(lane: string | undefined): void {
-  if (lane === undefined) return;
+/** As it is stored. @throws TypeError */
+function checkedLane(lane: string | undefined): string | undefined {
+  if (lane === undefined) return undefined;
   if (typeof lane !== "string" || lane.length < 1 || lane.length > maxLaneChars)
     throw new TypeError(`lane is ${JSON.stringify(lane)}; use a text of 1 to ${maxLaneChars} characters.`);
+  return storedKey(lane);
 }

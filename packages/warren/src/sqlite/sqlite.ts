@@ -13,7 +13,7 @@ export interface SqliteOptions<D> {
   readonly file?: string | undefined;
   /** The application's own client, made over `sql`: what handlers get as `db`. @default `sql` itself */
   readonly client?: (sql: Sql) => D;
-  /** How long a transaction waits for another process that writes, in milliseconds. @default 5_000 */
+  /** How long opening, and each transaction, waits for another process that writes, in milliseconds. @default 5_000 */
   readonly busyTimeoutMs?: number;
   readonly clock?: Clock;
 }
@@ -39,12 +39,28 @@ export function sqlite<D = Sql>(options: SqliteOptions<D> = {}): Store<D> {
       `sqlite: \`file\` is "${file}"; give the path of a file, or leave it out for a database in memory.`,
     );
   let opened: Opened | undefined;
+  let opening: Promise<Opened> | undefined;
   let closing: Promise<void> | undefined;
 
-  function database(): Opened {
+  /** `undefined` where it is yet to be opened. */
+  function database(): Opened | undefined {
     if (closing !== undefined) throw new Error(`The SQLite store ${file ?? "in memory"} is closed.`);
-    opened ??= openDatabase(file, busyTimeoutMs, clock);
     return opened;
+  }
+
+  async function open(): Promise<Opened> {
+    opening ??= openDatabase(file, busyTimeoutMs, clock);
+    try {
+      opened = await opening;
+      return opened;
+    } finally {
+      opening = undefined;
+    }
+  }
+
+  async function close(): Promise<void> {
+    const last = opened ?? (await opening?.catch(() => undefined));
+    await last?.close();
   }
 
   return {
@@ -52,10 +68,10 @@ export function sqlite<D = Sql>(options: SqliteOptions<D> = {}): Store<D> {
     dialect,
     client,
     async open() {
-      database();
+      if (database() === undefined) await open();
     },
     async query(text, values) {
-      const { reader, writer, patience } = database();
+      const { reader, writer, patience } = database() ?? (await open());
       // Not on the writer's connection, where it would be part of whatever transaction is under way.
       if (reader !== undefined && isReading(text)) return patience(() => reader.run<any>(text, values));
       const transaction = await writer.begin();
@@ -68,9 +84,9 @@ export function sqlite<D = Sql>(options: SqliteOptions<D> = {}): Store<D> {
         throw error;
       }
     },
-    begin: async () => database().writer.begin(),
+    begin: async () => (database() ?? (await open())).writer.begin(),
     close() {
-      closing ??= opened?.close() ?? Promise.resolve();
+      closing ??= close();
       return closing;
     },
   };
@@ -84,7 +100,7 @@ interface Opened {
   close(): Promise<void>;
 }
 
-function openDatabase(file: string | undefined, busyTimeoutMs: number, clock: Clock): Opened {
+async function openDatabase(file: string | undefined, busyTimeoutMs: number, clock: Clock): Promise<Opened> {
   // Loaded here, so that who has no store neither loads SQLite nor sees the warning of a Node.js that calls it new.
   const { DatabaseSync } = process.getBuiltinModule("node:sqlite");
   const opened: DatabaseSync[] = [];
@@ -104,12 +120,10 @@ function openDatabase(file: string | undefined, busyTimeoutMs: number, clock: Cl
     // Whatever the application keeps is nobody else's business on this machine.
     if (file !== undefined) mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
     const writing = connect();
-    // What is committed is brought to the disk by `Disk`.
-    writing.exec(
-      `pragma busy_timeout = ${busyTimeoutMs}; pragma journal_mode = wal; pragma synchronous = normal; pragma busy_timeout = 0`,
-    );
     const wait = patience(busyTimeoutMs, clock);
-    const disk = file === undefined ? noDisk : openLog(writing, file);
+    // A file that has no log yet gets one when nobody else is at it. What is committed is brought to the disk by `Disk`.
+    await wait(() => writing.exec("pragma journal_mode = wal; pragma synchronous = normal"));
+    const disk = file === undefined ? noDisk : await wait(() => openLog(writing, file));
     const reader = file === undefined ? undefined : statements(connect());
     const writes = writer({ database: writing, statements: statements(writing), disk, patience: wait });
     return {
