@@ -57,7 +57,7 @@ async function record(
     await unit.sql.query(
       `insert into warren_saga_signals (saga, step, key, message_id, event, received_at, expires_at)
         values ($1, $2, $3, $4, $5, $6, $7) on conflict do nothing`,
-      [saga, step, key, context.messageId, JSON.stringify(event), clock.now(), expiresAt],
+      [saga, step, key, storedKey(context.messageId), JSON.stringify(event), clock.now(), expiresAt],
     );
     await unit.sql.query(
       "update warren_sagas set due_at = $1 where saga = $2 and waiting = $3 and leased_by is null",
