@@ -118,7 +118,8 @@ it("says that a known service has no conversation, and not that there is none of
   const { code, stdout, stderr } = await run("list", "--service", name, "--state", "stuck");
   expect(code).toBe(1);
   expect(stdout).toContain("No conversation matches");
-  expect(stderr).not.toContain("ever started");
+  // Of services that other tests have left there it may say so.
+  expect(stderr).not.toContain("No service");
 });
 
 it("says how to ask where services are on an embedded broker, which no other process reaches", async () => {
