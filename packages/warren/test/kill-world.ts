@@ -27,11 +27,6 @@ export function folder(): string {
   return made;
 }
 
-/** An SQLite file of its own. */
-export function sqlitePlace(): Place {
-  return { kind: "sqlite", location: join(folder(), "state.db") };
-}
-
 let cache: string | undefined;
 
 function compileCache(): string {
