@@ -16,6 +16,7 @@ export default defineConfig({
       "test/**/*.test.ts",
     ],
     globalSetup: ["test/servers.setup.ts"],
+    setupFiles: ["test/patience.setup.ts"],
     maxWorkers,
     testTimeout: 20_000,
     hookTimeout: 60_000,

@@ -11,7 +11,7 @@ export function storedFault(
     return jsonOf({ code, message, data, from }) ?? jsonOf({ code, message, from })!;
   }
   const what = where.step === undefined ? "" : `Step "${where.step}" of `;
-  const message = `${what}${where.saga} "${where.id}" failed: ${textOf(error).slice(0, 2_000)}`;
+  const message = `${what}${where.saga} "${where.id}" failed: ${textOf(error, 2_000)}`;
   return JSON.stringify({ code: "INTERNAL", message, data: where });
 }
 
