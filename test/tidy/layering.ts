@@ -16,6 +16,8 @@ const composition = new Set([
 const folders: Record<string, Layer> = {
   contract: "vocabulary",
   codec: "vocabulary",
+  messagepack: "transport",
+  bson: "transport",
   embedded: "transport",
   rabbitmq: "transport",
   sqlite: "transport",
@@ -55,6 +57,8 @@ const mayImport: Record<Layer, readonly (Layer | "index")[]> = {
 
 /** Imports against the direction, each with the reason why it may stay. */
 const exceptions: Record<string, string> = {
+  "codec/reading.ts -> messagepack": "reads what others send in it; loaded by the first such message",
+  "codec/reading.ts -> bson": "reads what others send in it; loaded by the first such message",
   "from-env.ts -> embedded": "chooses the transport at run time; imported only when chosen",
   "cli/docs.ts -> gateway": "prints the document that a gateway serves; imports no driver",
   "from-env.ts -> rabbitmq": "chooses the transport at run time; imported only when chosen",

@@ -1,7 +1,10 @@
 import { setMaxListeners } from "node:events";
 import { pino } from "pino";
 import type { App, AppOptions, Subscription } from "./application.ts";
+import type { Codec } from "./codec/codec.ts";
+import { compressionOf } from "./codec/compression.ts";
 import { json } from "./codec/json.ts";
+import { reading } from "./codec/reading.ts";
 import { type AnyContract, contract, type Event } from "./contract/contract.ts";
 import { noteServices } from "./dead-letters/known-services.ts";
 import { listen } from "./events/listening.ts";
@@ -190,9 +193,15 @@ function assemble(options: AppOptions) {
   const maxCallBytes = wholeNumber("app: `limits.callBytes`", options.limits?.callBytes, defaultCallBytes);
   const maxAbandoned = wholeNumber("app: `limits.abandoned`", options.limits?.abandoned, defaultAbandoned);
   const nextId = idSource(instance);
+  const codec = options.codec ?? json;
   const common = {
     transport,
-    codec: json,
+    codec,
+    reading: reading(
+      [codec, ...services.flatMap(({ definition }) => definition.codec ?? [])],
+      transport.maxMessageBytes,
+    ),
+    compression: compressionOf(options.compression),
     clock,
     nextId,
     log,
@@ -211,7 +220,7 @@ function assemble(options: AppOptions) {
   setMaxListeners(0, ending.signal);
   const move = mover(transport, clock, log, ending.signal);
   const bury = burying({ move, clock, log, instance, version: options.version });
-  const deliver = delivery({ transport, caller: calls, bury, log, random });
+  const deliver = delivery({ ...common, caller: calls, bury, random });
   const runtimes = runtimesOf(
     { ...options, services, stores: [...(options.stores ?? []), ...sagas.stores] },
     { transport, deliver, clock, log, instance },
@@ -220,7 +229,9 @@ function assemble(options: AppOptions) {
     contract: AnyContract,
     uses: Record<string, AnyContract>,
     store?: Store<any>,
+    its: Codec = codec,
   ): InvocationScope => ({
+    codec: its,
     contract,
     uses,
     instance,
@@ -257,7 +268,12 @@ function assemble(options: AppOptions) {
       service,
       // What keeps events for sagas is Warren's own: nobody is to be let in there, and nothing of theirs is to be counted.
       use: sagas.services.includes(service) ? [] : use,
-      scope: scope(service.contract, service.definition.uses ?? {}, service.definition.store),
+      scope: scope(
+        service.contract,
+        service.definition.uses ?? {},
+        service.definition.store,
+        service.definition.codec,
+      ),
     }),
   };
 }
@@ -304,7 +320,11 @@ function topologyOf(services: readonly Service[], sagas: readonly string[], inst
 /** Wraps a caller's calls in the app's outgoing middleware; costs nothing where there is none. */
 function intercepted(calls: Caller, outgoing: NonNullable<AppOptions["outgoing"]>, place: Place): Caller {
   if (outgoing.length === 0) return calls;
-  const last: MakeCall = ({ method, input, options, trail }) => calls.call(method, input, options, trail);
+  const last: MakeCall = ({ method, input, options, trail, codec }) =>
+    calls.call(method, input, options, trail, codec);
   const make = outgoing.reduceRight((next, wrap) => wrap(next, place), last);
-  return { ...calls, call: (method, input, options, trail) => make({ method, input, options, trail }) };
+  return {
+    ...calls,
+    call: (method, input, options, trail, codec) => make({ method, input, options, trail, codec }),
+  };
 }

@@ -1,3 +1,5 @@
+import type { Codec } from "./codec/codec.ts";
+import type { CompressionOptions } from "./codec/compression.ts";
 import type { AnyContract, Event } from "./contract/contract.ts";
 import type { Method } from "./contract/method.ts";
 import type { Random } from "./id.ts";
@@ -42,6 +44,10 @@ export interface AppOptions {
   /** How long `stop` waits for work under way, in milliseconds. @default 10_000 */
   readonly drainMs?: number;
   readonly limits?: Partial<Limits>;
+  /** What this process writes its messages in, unless a service says otherwise. Any is read. @default json */
+  readonly codec?: Codec;
+  /** Compresses large bodies. Without it nothing is compressed; what others compressed is read in any case. */
+  readonly compression?: CompressionOptions;
   /** How long the stores of this process keep what they keep to do things once. */
   readonly retention?: Partial<Retention>;
   readonly clock?: Clock;

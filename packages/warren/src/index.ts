@@ -4,6 +4,7 @@ export { app } from "./app.ts";
 export type { App, AppOptions, EmitOptions, Health, Limits, Subscription } from "./application.ts";
 export { type AsyncApiOptions, asyncApi } from "./asyncapi/async-api.ts";
 export type { AsyncApiDocument } from "./asyncapi/document.ts";
+export type { CompressionOptions, ContentEncoding } from "./codec/compression.ts";
 export { type AnyContract, type Contract, contract, type Event } from "./contract/contract.ts";
 export type { CookieBinding, HttpBinding, HttpReply, HttpRoute, Route } from "./contract/http.ts";
 export {
@@ -92,8 +93,8 @@ export type { Retention } from "./store/retention.ts";
 
 // For those who write transports, edges and tools.
 
-export type { Codec } from "./codec/codec.ts";
-export { json } from "./codec/json.ts";
+export { type Codec, NotEncodable } from "./codec/codec.ts";
+export { json, jsonText } from "./codec/json.ts";
 export { eventsOf, methodsOf } from "./contract/contract.ts";
 export {
   type JsonSchema,

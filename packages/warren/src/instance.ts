@@ -1,4 +1,5 @@
-import type { Codec } from "./codec/codec.ts";
+import type { Compression } from "./codec/compression.ts";
+import type { Reading } from "./codec/reading.ts";
 import type { Event } from "./contract/contract.ts";
 import { inOrder, orderedPrefetch } from "./events/in-order.ts";
 import { quarantine } from "./events/quarantine.ts";
@@ -39,7 +40,8 @@ export interface InstanceOptions {
   readonly use: readonly Middleware[];
   readonly place: Place;
   readonly transport: Transport;
-  readonly codec: Codec;
+  readonly reading: Reading;
+  readonly compression: Compression | undefined;
   readonly clock: Clock;
   readonly random: Random;
   readonly running: Running;

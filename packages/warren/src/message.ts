@@ -5,6 +5,8 @@ export type Headers = Readonly<Record<string, HeaderValue>>;
 /** What travels beside the body: AMQP's own properties under plain names, and a few headers. */
 export interface Properties {
   readonly contentType?: string | undefined;
+  /** What the body is compressed with, such as `gzip`. */
+  readonly contentEncoding?: string | undefined;
   /** `<service>.<method>` or `<service>.<event>`. */
   readonly type?: string | undefined;
   readonly messageId?: string | undefined;

@@ -44,6 +44,8 @@ export const headers = {
   principal: "warren-principal",
   /** On a call: the caller's idempotency key. */
   key: "warren-key",
+  /** On a request: the content encodings that its sender reads, as of HTTP. Without it the answer is not compressed. */
+  acceptEncoding: "warren-accept-encoding",
   /** The code of a fault, on a reply whose body is the fault. */
   fault: "warren-fault",
   /** Which try this is, from the second on; on a dead letter how many there were. */

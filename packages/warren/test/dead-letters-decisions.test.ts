@@ -157,7 +157,7 @@ describe.each(transports)("deciding dead letters, on %s", (transport) => {
     expect(changed).toMatchObject({ done: 2, stayed: [] });
     expect(await left()).toEqual(["other", "twice", "twice"]);
     const [letter] = await w().letters.show("twice", here());
-    expect(letterBody(letter!)).toEqual({ json: { n: "mended" } });
+    expect(await letterBody(letter!)).toEqual({ json: { n: "mended" } });
     expect(letter).toMatchObject({ reason: "failed", queue, error: undefined, headers: { tenant: "acme" } });
     expect(letter!.editedAt).toBeGreaterThan(0);
     expect(await w().letters.replay({ ...here(), ids: ["twice"] })).toMatchObject({ done: 2 });
@@ -177,7 +177,7 @@ describe.each(transports)("deciding dead letters, on %s", (transport) => {
       code: "BAD_MESSAGE",
     });
     const [letter] = await w().letters.show("a", here());
-    expect(letterBody(letter!)).toEqual({ json: 1 });
+    expect(await letterBody(letter!)).toEqual({ json: 1 });
   });
 
   it("stops between two letters when it is told to: each is in one place", async () => {

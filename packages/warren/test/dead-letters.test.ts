@@ -37,13 +37,17 @@ describe.each(transports)("looking at dead letters, on %s", (transport) => {
       contentType: "application/json",
       headers: { tenant: "acme" },
     });
-    expect(letterBody(letter!)).toEqual({ json: { item: 7 } });
+    expect(await letterBody(letter!)).toEqual({ json: { item: 7 } });
   });
 
   it("tells bodies that are no JSON as text, and those that are no text as Base64", async () => {
     await w().put({ body: "plain" }, { properties: { body: Buffer.from([0xff, 0x00]) } }, { body: "" });
     const { letters } = await w().letters.list(here());
-    expect(letters.map(letterBody)).toEqual([{ text: "plain" }, { base64: "/wA=" }, { text: "" }]);
+    expect(await Promise.all(letters.map(letterBody))).toEqual([
+      { text: "plain" },
+      { base64: "/wA=" },
+      { text: "" },
+    ]);
   });
 
   it("names a letter without an id by its content, the same at each look", async () => {

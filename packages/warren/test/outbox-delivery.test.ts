@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { reading } from "../src/codec/reading.ts";
 import { Fault, type Incoming, type Logger, silent } from "../src/index.ts";
 import { delivery } from "../src/outbox/delivery.ts";
 import type { DeathNotice } from "../src/retry/bury.ts";
@@ -25,6 +26,7 @@ function made(answer: (tries: number, options: object) => unknown) {
   const deliver = delivery({
     transport: { publish: () => ask({}) } as never,
     caller: { call: (_method, _input, options) => ask(options) },
+    reading: reading([], 1_000),
     bury: async (message, notice) => (buried.push([message, notice]), "ack"),
     log,
     random: () => 0.5,

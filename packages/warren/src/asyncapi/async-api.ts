@@ -1,4 +1,6 @@
-import type { AnyContract } from "../contract/contract.ts";
+import type { Codec } from "../codec/codec.ts";
+import { json } from "../codec/json.ts";
+import type { AnyContract, Event } from "../contract/contract.ts";
 import { type SchemaComponents, schemaComponents } from "../contract/schema-components.ts";
 import type { Service } from "../service/service.ts";
 import { partsOfCalls } from "./calls.ts";
@@ -37,7 +39,9 @@ export function asyncApi(
   const { version = "0.0.0", url } = options;
   const title = options.title ?? (services.length === 1 ? contractOf(services[0]!).name : "API");
   const schemas = schemaComponents();
-  const parts = services.flatMap((service) => partsOf(service, schemas));
+  const codecs = new Map(services.map((one) => [contractOf(one).name, codecOf(one)]));
+  const contentType = (event: Event): string => (codecs.get(event.service) ?? json).contentType;
+  const parts = services.flatMap((service) => partsOf(service, schemas, contentType));
   const merged = (of: keyof DocumentParts): Named<object> =>
     sorted(Object.assign({}, ...parts.map((part) => part[of])));
   const servers = url === undefined ? {} : serversOf(url);
@@ -45,7 +49,7 @@ export function asyncApi(
   return {
     asyncapi: "3.0.0",
     info: { title, version },
-    defaultContentType: "application/json",
+    defaultContentType: json.contentType,
     ...(url === undefined ? {} : { servers }),
     channels: merged("channels"),
     operations: merged("operations"),
@@ -53,12 +57,16 @@ export function asyncApi(
   };
 }
 
-function partsOf(of: Service | AnyContract, schemas: SchemaComponents): DocumentParts[] {
+function partsOf(
+  of: Service | AnyContract,
+  schemas: SchemaComponents,
+  contentType: (event: Event) => string,
+): DocumentParts[] {
   const contract = contractOf(of);
   return [
     ...partsOfCalls(contract, schemas),
-    ...partsOfEmits(contract, schemas),
-    ...(of.kind === "service" ? partsOfReactions(of, schemas) : []),
+    ...partsOfEmits(contract, schemas, contentType),
+    ...(of.kind === "service" ? partsOfReactions(of, schemas, contentType) : []),
   ];
 }
 
@@ -70,6 +78,11 @@ function distinct(of: readonly (Service | AnyContract)[]): readonly (Service | A
     if (one.kind === "service" || !byName.has(name)) byName.set(name, one);
   }
   return [...byName].sort(([one], [other]) => (one < other ? -1 : 1)).map(([, one]) => one);
+}
+
+/** What a service says that its events are written in; what its app says is not known here. */
+function codecOf(of: Service | AnyContract): Codec {
+  return (of.kind === "service" ? of.definition.codec : undefined) ?? json;
 }
 
 function contractOf(of: Service | AnyContract): AnyContract {

@@ -10,7 +10,11 @@ import { amqp, channelMessages, type Named, reference } from "./document.ts";
 import { eventHeaders } from "./headers.ts";
 
 /** What a contract announces. */
-export function partsOfEmits(contract: AnyContract, schemas: SchemaComponents): DocumentParts[] {
+export function partsOfEmits(
+  contract: AnyContract,
+  schemas: SchemaComponents,
+  contentType: (event: Event) => string,
+): DocumentParts[] {
   const events = eventsOf(contract);
   const operations = events.map((event): [string, object] => [
     `${event.id}.emit`,
@@ -20,11 +24,15 @@ export function partsOfEmits(contract: AnyContract, schemas: SchemaComponents): 
       bindings: amqp({ deliveryMode: 2, mandatory: false }),
     },
   ]);
-  return [{ ...eventParts(events, schemas), operations: Object.fromEntries(operations) }];
+  return [{ ...eventParts(events, schemas, contentType), operations: Object.fromEntries(operations) }];
 }
 
 /** What a service listens to, its own events and those of others, to do something or to undo it. */
-export function partsOfReactions(service: Service, schemas: SchemaComponents): DocumentParts[] {
+export function partsOfReactions(
+  service: Service,
+  schemas: SchemaComponents,
+  contentType: (event: Event) => string,
+): DocumentParts[] {
   const { contract, definition } = service;
   const name: string = contract.name;
   const known = eventsById([contract, ...Object.values((definition.uses ?? {}) as Uses)]);
@@ -51,6 +59,7 @@ export function partsOfReactions(service: Service, schemas: SchemaComponents): D
       ...eventParts(
         heard.map(({ event }) => event),
         schemas,
+        contentType,
       ),
       operations: Object.fromEntries(operations),
     },
@@ -72,6 +81,7 @@ function whereIs(event: Event, tag: string): object {
 function eventParts(
   events: readonly Event[],
   schemas: SchemaComponents,
+  contentType: (event: Event) => string,
 ): Pick<DocumentParts, "channels" | "messages"> {
   const byKey = <T>(key: (event: Event) => string, make: (event: Event) => T): Named<T> =>
     Object.fromEntries(events.map((event) => [key(event), make(event)]));
@@ -88,7 +98,7 @@ function eventParts(
       name: event.id,
       summary:
         "A CloudEvent (1.0) in binary mode: AMQP's message-id is its id, type its type, timestamp its time.",
-      contentType: "application/json",
+      contentType: contentType(event),
       correlationId: {
         location: `$message.header#/${headers.conversation}`,
         description: "The conversation that it belongs to",

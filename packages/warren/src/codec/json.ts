@@ -1,14 +1,31 @@
 import secureJsonParse from "secure-json-parse";
 import type { Codec } from "./codec.ts";
 import { isTooDeep, maxDepth } from "./depth.ts";
+import { sendable } from "./sendable.ts";
 
 const nothing = Buffer.alloc(0);
+const checked = sendable({
+  name: "JSON",
+  binary: false,
+  nonFinite: false,
+  bigints: undefined,
+  // It escapes them.
+  illFormed: true,
+});
 
-/** UTF-8 JSON. No bytes stand for `undefined`, so that a method may return nothing, and null is not nothing. */
+/** A value as JSON; `undefined` has no text. @throws NotEncodable for what JSON would change, such as a bigint, NaN or a Map */
+export function jsonText(value: unknown): string | undefined {
+  return JSON.stringify(checked(value));
+}
+
+/**
+ * UTF-8 JSON. No bytes stand for `undefined`, so that a method may return nothing, and null is not nothing. A date is
+ * written as ISO 8601, and is text where it arrives unless the schema makes a date of it (`z.coerce.date()`).
+ */
 export const json: Codec = {
   contentType: "application/json",
   encode(value) {
-    const text = JSON.stringify(value);
+    const text = jsonText(value);
     return text === undefined ? nothing : Buffer.from(text);
   },
   decode(bytes) {

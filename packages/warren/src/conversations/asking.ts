@@ -1,4 +1,5 @@
 import { json } from "../codec/json.ts";
+import { reading } from "../codec/reading.ts";
 import { isFault } from "../fault.ts";
 import { idSource, randomId, systemRandom } from "../id.ts";
 import { silent } from "../log.ts";
@@ -24,7 +25,15 @@ export type Ask = <A>(
 /** Calls without an app, for tools. A service that gave no answer is not asked again for the same question of a person. */
 export function asking(transport: Transport, clock: Clock, timeoutMs: number): Ask {
   const calls: Caller = caller({
-    ...{ transport, codec: json, clock, log: silent, maxCalls: 10_000, maxCallBytes: 2 ** 28 },
+    ...{
+      transport,
+      codec: json,
+      reading: reading([], transport.maxMessageBytes),
+      clock,
+      log: silent,
+      maxCalls: 10_000,
+      maxCallBytes: 2 ** 28,
+    },
     nextId: idSource(randomId(systemRandom, 12)),
     maxBytes: transport.maxMessageBytes,
   });

@@ -54,7 +54,7 @@ export async function inquiry(ask: Ask, letters: DeadLetters): Promise<Inquiry> 
       const filter = "ids" in whose ? { conversations: whose.ids } : { newerThanMs: whose.sinceMs };
       try {
         const found = await letters.list({ ...common, ...filter });
-        return found.letters.map((letter) => stepOf(letter, data));
+        return await Promise.all(found.letters.map((letter) => stepOf(letter, data)));
       } catch (error) {
         if (!isFault(error) || error.code !== "UNAVAILABLE") throw error;
         silent.set("dead letters", error.message);
@@ -72,7 +72,7 @@ export async function inquiry(ask: Ask, letters: DeadLetters): Promise<Inquiry> 
   };
 }
 
-function stepOf(letter: DeadLetter, data: boolean): ConversationStep {
+async function stepOf(letter: DeadLetter, data: boolean): Promise<ConversationStep> {
   const { id, service, conversation, type, reason, failedAt, firstFailedAt, attempts, error } = letter;
   return {
     ...{
@@ -83,6 +83,6 @@ function stepOf(letter: DeadLetter, data: boolean): ConversationStep {
     },
     ...{ name: type ?? "(no type)", state: "stuck", text: `a dead letter (${reason}), id ${id}` },
     ...{ at: failedAt ?? 0, beganAt: firstFailedAt, attempts, error: shortened(error, 500) },
-    data: data ? shortened(JSON.stringify(letterBody(letter)), 4_000) : undefined,
+    data: data ? shortened(JSON.stringify(await letterBody(letter)), 4_000) : undefined,
   };
 }

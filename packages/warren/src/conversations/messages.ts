@@ -1,3 +1,5 @@
+import { letterBody } from "../dead-letters/letter.ts";
+import type { Outgoing } from "../message.ts";
 import { type ConversationSource, latestOf, rowsOf } from "./source.ts";
 import { type ConversationStep, shortened } from "./step.ts";
 
@@ -11,6 +13,8 @@ interface Row {
   readonly kind: "event" | "call";
   readonly type: string;
   readonly conversation: string;
+  /** Its properties, as JSON. */
+  readonly message: string;
   readonly body: Uint8Array;
   readonly due_at: number;
   readonly leased_by: string | null;
@@ -23,11 +27,12 @@ interface Row {
 export const messages: ConversationSource = {
   recent: (sql, wanted) => latestOf(sql, { table, at: "created_at", open: "1 = 1" }, wanted),
   async steps(sql, asked) {
-    return (await rowsOf<Row>(sql, table, asked)).map((row) => stepOf(row, asked.now, asked.data));
+    const rows = await rowsOf<Row>(sql, table, asked);
+    return Promise.all(rows.map((row) => stepOf(row, asked.now, asked.data)));
   },
 };
 
-function stepOf(row: Row, now: number, data: boolean): ConversationStep {
+async function stepOf(row: Row, now: number, data: boolean): Promise<ConversationStep> {
   const isSent = row.leased_by !== null;
   const isLater = row.due_at > now;
   return {
@@ -38,6 +43,12 @@ function stepOf(row: Row, now: number, data: boolean): ConversationStep {
     dueAt: isSent || !isLater ? undefined : row.due_at,
     attempts: row.attempts,
     error: shortened(row.last_error, maxErrorChars),
-    data: data ? shortened(new TextDecoder().decode(row.body), maxDataChars) : undefined,
+    data: data ? shortened(await textOf(row), maxDataChars) : undefined,
   };
+}
+
+async function textOf({ message, body }: Row): Promise<string> {
+  const shown = await letterBody({ ...(JSON.parse(message) as Omit<Outgoing, "body">), body });
+  if ("json" in shown) return JSON.stringify(shown.json);
+  return "text" in shown ? shown.text : shown.base64;
 }

@@ -1,3 +1,4 @@
+import { readableText } from "../codec/readable.ts";
 import { textOf } from "../retry/error-text.ts";
 import { type SagaRun, type SagaRunStep, sagaRuns } from "../saga/looking.ts";
 import { type ConversationSource, latestOf } from "./source.ts";
@@ -79,8 +80,8 @@ function isUndo({ state }: SagaRunStep): boolean {
 
 function dataOf(given: unknown, gave: unknown): string | undefined {
   const parts = [
-    given === undefined ? "" : JSON.stringify(given),
-    gave === undefined ? "" : `gave ${JSON.stringify(gave)}`,
+    given === undefined ? "" : readableText(given),
+    gave === undefined ? "" : `gave ${readableText(gave)}`,
   ];
   return shortened(parts.filter((part) => part !== "").join(" ") || undefined, 4_000);
 }

@@ -61,7 +61,7 @@ export interface DeadLetters {
   discard(filter: LetterFilter, options?: DecisionOptions): Promise<Decision>;
   /**
    * Changes all letters with this id; they move behind the others and keep their id.
-   * @throws Fault BAD_MESSAGE where a letter is JSON and its new body is not
+   * @throws Fault BAD_MESSAGE where the new body is not what a letter says of its body, or its codec cannot write it
    */
   edit(
     id: string,

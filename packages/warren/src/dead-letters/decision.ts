@@ -59,7 +59,7 @@ export function editAll(
 ): Promise<Decision> {
   if (options.dryRun === true) return counted(desk, sources, { ids: [id] }, options.signal);
   return decideAll(desk, sources, { ids: [id] }, options, "changed", async (source, { message }) => {
-    await desk.transport.publish(edited(source, message, edit, desk.clock.now()));
+    await desk.transport.publish(await edited(source, message, edit, desk.clock.now()));
   });
 }
 

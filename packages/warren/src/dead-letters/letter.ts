@@ -1,4 +1,8 @@
 import { createHash } from "node:crypto";
+import { isPlain, unpacked } from "../codec/compression.ts";
+import { json } from "../codec/json.ts";
+import { readable } from "../codec/readable.ts";
+import { type Reading, reading } from "../codec/reading.ts";
 import type { HeaderValue, Incoming } from "../message.ts";
 import { headers, names } from "../names.ts";
 import { conversationOf } from "../trail.ts";
@@ -36,6 +40,8 @@ export interface DeadLetter {
   readonly replayed: number;
   readonly conversation: string | undefined;
   readonly contentType: string | undefined;
+  /** What its body is compressed with. */
+  readonly contentEncoding: string | undefined;
   /** See `letterBody`. */
   readonly body: Uint8Array;
   /** The message's own headers: those that are in none of the fields above, without the broker's notes. */
@@ -44,8 +50,35 @@ export interface DeadLetter {
 
 export type LetterBody = { readonly json: unknown } | { readonly text: string } | { readonly base64: string };
 
-/** A letter's body as a person can read it: JSON where it is that, else text, else Base64. */
-export function letterBody({ body }: Pick<DeadLetter, "body">): LetterBody {
+/** What letters are read with; larger ones are shown as they are. */
+export const letterReading: Reading = reading([], 64 * 2 ** 20);
+
+/** Whether a letter says of its body that it is in another codec than JSON, or compressed. */
+export function isEncoded({ contentType, contentEncoding }: LetterContent): boolean {
+  return !isPlain(contentEncoding) || letterReading.codec(contentType) !== json;
+}
+
+export type LetterContent = Pick<Incoming, "body" | "contentType" | "contentEncoding">;
+
+/**
+ * A letter's body as a person can read it: JSON where it is that, else text, else Base64. One in MessagePack or BSON is
+ * shown as JSON in which `{"$bigint": "5"}`, `$date`, `$binary` and `$number` stand for what JSON has not. Never rejects.
+ */
+export async function letterBody(letter: LetterContent): Promise<LetterBody> {
+  const { body, contentType, contentEncoding } = letter;
+  if (!isEncoded(letter)) return plainBody(body);
+  try {
+    const bytes = isPlain(contentEncoding)
+      ? body
+      : await unpacked(contentEncoding!, body, letterReading.maxBytes);
+    const codec = letterReading.codec(contentType) ?? (await letterReading.load(contentType!));
+    return codec === json ? plainBody(bytes) : { json: readable(codec.decode(bytes)) };
+  } catch {
+    return plainBody(body);
+  }
+}
+
+function plainBody(body: Uint8Array): LetterBody {
   const bytes = Buffer.from(body.buffer, body.byteOffset, body.byteLength);
   let text: string;
   try {
@@ -102,6 +135,7 @@ export function letterOf(source: Source, message: Incoming): DeadLetter {
     replayed: count(all[headers.replayed]) ?? 0,
     conversation: conversationOf(message) || undefined,
     contentType: message.contentType,
+    contentEncoding: message.contentEncoding,
     body: message.body,
     headers: Object.fromEntries(
       Object.entries(all).filter(([name]) => !isTold(name, target !== undefined) && !name.startsWith("x-")),

@@ -1,13 +1,18 @@
+import { isPlain } from "../codec/compression.ts";
 import { json } from "../codec/json.ts";
+import { fromReadable } from "../codec/readable.ts";
 import { Fault } from "../fault.ts";
 import type { Headers, HeaderValue, Incoming, Outgoing } from "../message.ts";
 import { headers, isBrokersOwn } from "../names.ts";
-import { letterOf, reasonOf } from "./letter.ts";
+import { letterOf, letterReading, reasonOf } from "./letter.ts";
 import type { Source, Target } from "./source.ts";
 
 /** What somebody changes on a letter. */
 export interface LetterEdit {
-  /** The new body, in the letter's content type. */
+  /**
+   * The new body. Text is JSON as `letterBody` shows it, and is written in the letter's own codec; bytes are taken as they
+   * are, in that codec and not compressed.
+   */
   readonly body?: Uint8Array | string | undefined;
   /** Headers to set; `undefined` removes one. */
   readonly headers?: Readonly<Record<string, HeaderValue | undefined>> | undefined;
@@ -39,9 +44,14 @@ export function revived(message: Incoming, target: Target): Outgoing {
 
 /**
  * The changed letter, to the queue it lies in.
- * @throws Fault BAD_MESSAGE where the letter is JSON and its new body is not
+ * @throws Fault BAD_MESSAGE where the new body is not what the letter says of its body, or cannot be written so
  */
-export function edited(source: Source, message: Incoming, edit: LetterEdit, now: number): Outgoing {
+export async function edited(
+  source: Source,
+  message: Incoming,
+  edit: LetterEdit,
+  now: number,
+): Promise<Outgoing> {
   const fields = keeping(message, () => true);
   // What the broker noted is lost with the next publish, so it is put into Warren's words.
   const letter = letterOf(source, message);
@@ -55,37 +65,41 @@ export function edited(source: Source, message: Incoming, edit: LetterEdit, now:
   fields[headers.edited] = new Date(now).toISOString();
   return {
     ...outgoing(message, source.home(message), fields),
-    body: edit.body === undefined ? message.body : checkedBody(message, edit.body),
+    ...(edit.body !== undefined && {
+      body: await bodyIn(message, edit.body),
+      contentEncoding: isPlain(message.contentEncoding) ? message.contentEncoding : undefined,
+    }),
     // One without an id has been named by its content, which is another now.
     messageId: letter.id,
   };
 }
 
-function checkedBody({ contentType, type }: Incoming, body: Uint8Array | string): Uint8Array {
+/** In the codec of the letter. A body of an unknown content type is anybody's guess, and taken as it is given. */
+async function bodyIn({ contentType, type }: Incoming, body: Uint8Array | string): Promise<Uint8Array> {
+  const codec =
+    letterReading.codec(contentType) ?? (await letterReading.load(contentType!).catch(() => undefined));
   const bytes = Buffer.from(body as string);
-  if (!(contentType ?? json.contentType).startsWith(json.contentType)) return bytes;
+  if (codec === undefined) return bytes;
   try {
-    json.decode(bytes);
+    if (codec !== json && typeof body === "string") return codec.encode(fromReadable(JSON.parse(body)));
+    codec.decode(bytes);
     return bytes;
   } catch (cause) {
-    throw new Fault(
-      "BAD_MESSAGE",
-      { type },
-      {
-        message: `The new body is no JSON, and nothing was changed: ${String((cause as Error).message)}`,
-        cause,
-      },
-    );
+    const what = codec === json || typeof body === "string" ? "JSON" : codec.contentType;
+    const message = `The new body is no ${what}, and nothing was changed: ${String((cause as Error).message)}`;
+    throw new Fault("BAD_MESSAGE", { type }, { message, cause });
   }
 }
 
 function outgoing(message: Incoming, { exchange, key }: Target, fields: Headers): Outgoing {
-  const { body, contentType, type, messageId, correlationId, replyTo, appId, timestampSeconds } = message;
+  const { body, contentType, contentEncoding, type, messageId, correlationId } = message;
+  const { replyTo, appId, timestampSeconds } = message;
   return {
     exchange,
     key,
     body,
     contentType,
+    contentEncoding,
     type,
     messageId,
     correlationId,

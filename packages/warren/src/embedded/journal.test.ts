@@ -85,6 +85,7 @@ describe("with a journal", () => {
     const sent = message("q", "", {
       body: Buffer.from(Array.from({ length: 512 }, (_, i) => i % 256)),
       contentType: "application/json",
+      contentEncoding: "gzip",
       type: "a.b",
       messageId: "é\u0000\ud800",
       correlationId: "c",

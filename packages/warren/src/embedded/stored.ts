@@ -56,6 +56,7 @@ export function received(message: Outgoing | Incoming): Incoming {
     redelivered: false,
     returns: 0,
     contentType: message.contentType,
+    contentEncoding: message.contentEncoding,
     type: message.type,
     messageId: message.messageId,
     correlationId: message.correlationId,

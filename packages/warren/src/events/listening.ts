@@ -1,4 +1,4 @@
-import type { Codec } from "../codec/codec.ts";
+import type { Reading } from "../codec/reading.ts";
 import type { Event } from "../contract/contract.ts";
 import type { Random } from "../id.ts";
 import type { Logger } from "../log.ts";
@@ -15,7 +15,7 @@ import { subscriber } from "./subscriber.ts";
 
 export interface ListeningOptions {
   readonly transport: Transport;
-  readonly codec: Codec;
+  readonly reading: Reading;
   readonly clock: Clock;
   readonly random: Random;
   readonly running: Running;

@@ -1,4 +1,5 @@
 import type { Codec } from "../codec/codec.ts";
+import { type Compression, packed } from "../codec/compression.ts";
 import { encoded } from "../codec/payload.ts";
 import type { Event } from "../contract/contract.ts";
 import { validated } from "../contract/schema.ts";
@@ -10,14 +11,21 @@ import type { Transport } from "../transport.ts";
 
 export interface EventPublisher {
   /** Resolves when the broker has the event on the way to every subscriber; nobody subscribing is no failure. */
-  emit(event: Event, data: unknown, trail: Trail): Promise<void>;
+  emit(event: Event, data: unknown, trail: Trail, codec?: Codec): Promise<void>;
   /** The message that `emit` would publish. @throws Fault INVALID_EVENT, TOO_LARGE */
-  message(event: Event, data: unknown, trail: Trail): Promise<Outgoing & { readonly messageId: string }>;
+  message(
+    event: Event,
+    data: unknown,
+    trail: Trail,
+    codec?: Codec,
+  ): Promise<Outgoing & { readonly messageId: string }>;
 }
 
 export interface EventPublisherOptions {
   readonly transport: Transport;
+  /** What events are written in where nothing else is said. */
   readonly codec: Codec;
+  readonly compression?: Compression | undefined;
   readonly clock: Clock;
   readonly nextId: () => string;
   readonly instance: string;
@@ -26,10 +34,14 @@ export interface EventPublisherOptions {
 
 /** Publishes events as CloudEvents 1.0 in binary mode: the body is the data, attributes are properties and headers. */
 export function eventPublisher(options: EventPublisherOptions): EventPublisher {
-  const { transport, codec, clock, nextId, instance, maxBytes } = options;
-  const message: EventPublisher["message"] = async (event, data, trail) => {
+  const { transport, codec: usual, compression, clock, nextId, instance, maxBytes } = options;
+  const message: EventPublisher["message"] = async (event, data, trail, codec = usual) => {
     const checked = await validated(event.schema, data, "INVALID_EVENT", `The event ${event.id}`);
-    const body = encoded(codec, checked, `The event ${event.id}`, maxBytes, "INVALID_EVENT");
+    const whole = encoded(codec, checked, `The event ${event.id}`, maxBytes, "INVALID_EVENT");
+    const { body, contentEncoding } =
+      compression !== undefined && whole.length > compression.aboveBytes
+        ? await packed(compression, whole)
+        : { body: whole, contentEncoding: undefined };
     const fields: Record<string, HeaderValue> = {
       [headers.eventSpec]: "1.0",
       [headers.eventSource]: `/services/${event.service}`,
@@ -41,6 +53,7 @@ export function eventPublisher(options: EventPublisherOptions): EventPublisher {
       persistent: true,
       mandatory: false,
       contentType: codec.contentType,
+      contentEncoding,
       type: event.id,
       messageId: nextId(),
       appId: instance,
@@ -50,6 +63,6 @@ export function eventPublisher(options: EventPublisherOptions): EventPublisher {
   };
   return {
     message,
-    emit: async (event, data, trail) => transport.publish(await message(event, data, trail)),
+    emit: async (event, data, trail, codec) => transport.publish(await message(event, data, trail, codec)),
   };
 }

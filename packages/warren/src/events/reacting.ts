@@ -1,5 +1,5 @@
-import type { Codec } from "../codec/codec.ts";
 import { decoded } from "../codec/payload.ts";
+import type { Reading } from "../codec/reading.ts";
 import type { Event } from "../contract/contract.ts";
 import { validated } from "../contract/schema.ts";
 import { Fault, isFault } from "../fault.ts";
@@ -65,7 +65,7 @@ export interface ReactingOptions {
   /** The queue that retries and replays return to. */
   readonly queue: string;
   readonly scope: InvocationScope;
-  readonly codec: Codec;
+  readonly reading: Reading;
   readonly clock: Clock;
   readonly running: Running;
   readonly bury: Bury;
@@ -97,7 +97,7 @@ export interface Reacting {
 export type Grave = Pick<DeathNotice, "reason" | "error">;
 
 export function reacting(options: ReactingOptions): Reacting {
-  const { queue, scope, codec, clock, running } = options;
+  const { queue, scope, reading, clock, running } = options;
   const { runtime } = scope;
   const service = scope.contract.name;
   const invoke: Invoke = ({ handler, operation, timeoutMs }, message, event, unit, told) =>
@@ -119,7 +119,7 @@ export function reacting(options: ReactingOptions): Reacting {
   }
 
   async function read({ event }: Prepared, message: Incoming): Promise<unknown> {
-    return validated(event.schema, decoded(codec, message), "INVALID_EVENT", `The event ${event.id}`);
+    return validated(event.schema, await decoded(reading, message), "INVALID_EVENT", `The event ${event.id}`);
   }
 
   async function own(listener: Prepared, message: Incoming, event: unknown): Promise<void> {

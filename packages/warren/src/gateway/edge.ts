@@ -4,6 +4,7 @@ import {
   type ErrorSpec,
   Fault,
   isFault,
+  jsonText,
   type Method,
   methodsOf,
   type Principal,
@@ -76,7 +77,7 @@ export function edge(app: App, options: GatewayOptions): Edge {
         newErrorId,
       });
       logServerSide(app, error, problem, request);
-      return problem;
+      return tellable(app, problem, request);
     },
   };
 }
@@ -99,6 +100,20 @@ function declaredStatuses(app: App): ReadonlyMap<string, number> {
     for (const code of Object.keys((method.spec.errors ?? {}) as Record<string, ErrorSpec>))
       found.set(code, (found.get(code) ?? new Set()).add(declaredStatus(method, code)!));
   return new Map([...found].map(([code, all]) => [code, all.size === 1 ? [...all][0]! : 422]));
+}
+
+/** Services may tell each other in their faults what JSON cannot hold. */
+function tellable(app: App, problem: Problem, request: FastifyRequest): Problem {
+  try {
+    jsonText(problem);
+    return problem;
+  } catch (err) {
+    const { code } = problem;
+    const about = { requestId: request.id, route: routeOf(request), code, err };
+    app.log.error(about, "the data of a fault cannot be told as JSON, and is left out");
+    const { data: _, ...rest } = problem;
+    return rest;
+  }
 }
 
 /** A client's own mistakes are no news; what went wrong here is, with everything the client is not told. */

@@ -1,5 +1,5 @@
 import type { FastifyReply } from "fastify";
-import type { CookieBinding, HttpReply } from "../index.ts";
+import { type CookieBinding, Fault, type HttpReply, jsonText, type NotEncodable } from "../index.ts";
 import { fieldOf, headerSafe, template } from "./template.ts";
 
 export interface ReplyContext {
@@ -28,26 +28,43 @@ export function replyWriter(methodId: string, declared: HttpReply = {}): WriteRe
   const chosen = typeof declared.status === "string" ? declared.status.slice(1, -1) : undefined;
 
   return (reply, output, context) => {
+    const body = declared.body === undefined ? output : fieldOf(output, declared.body);
+    const text = textOf(body, methodId);
     for (const [name, value] of headers) {
       const filled = value(output);
       if (typeof filled === "object") reply.header(name, headerSafe(filled.text));
     }
     for (const { name, binding, value } of cookies) writeCookie(reply, name, binding, value(output), context);
     if (declared.session !== undefined) context.saveSession(fieldOf(output, declared.session));
-    const body = declared.body === undefined ? output : fieldOf(output, declared.body);
     const status = chosen === undefined ? declared.status : statusIn(output, chosen, methodId);
-    return send(reply, body, status as number | undefined);
+    return send(reply, body, text, status as number | undefined);
   };
 }
 
-function send(reply: FastifyReply, body: unknown, status: number | undefined): FastifyReply {
+/** Before anything of the answer is written. @throws Fault INVALID_OUTPUT for what JSON cannot hold, and other codecs can */
+function textOf(body: unknown, methodId: string): string | undefined {
+  try {
+    return jsonText(body);
+  } catch (cause) {
+    const { path = "", message } = cause as Partial<NotEncodable> & Error;
+    const what = `The output of ${methodId} cannot be told over HTTP: ${path === "" ? "" : `${path}: `}${message}`;
+    throw new Fault("INVALID_OUTPUT", { issues: [{ path, message }] }, { message: what, cause });
+  }
+}
+
+function send(
+  reply: FastifyReply,
+  body: unknown,
+  text: string | undefined,
+  status: number | undefined,
+): FastifyReply {
   reply.status(status ?? (body === undefined ? 204 : 200));
-  if (body === undefined || reply.statusCode === 204 || reply.statusCode === 304) return reply.send();
+  if (text === undefined || reply.statusCode === 204 || reply.statusCode === 304) return reply.send();
   const type = reply.getHeader("content-type");
   if (typeof type === "string" && typeof body === "string" && !/[/+]json\b/i.test(type))
     return reply.send(body);
   if (type === undefined) reply.header("content-type", "application/json; charset=utf-8");
-  return reply.send(JSON.stringify(body));
+  return reply.send(text);
 }
 
 function writeCookie(

@@ -1,6 +1,6 @@
 import { Signer } from "@fastify/cookie";
 import type { FastifyReply, FastifyRequest } from "fastify";
-import type { Clock } from "../index.ts";
+import { type Clock, jsonText } from "../index.ts";
 import type { SessionOptions } from "./options.ts";
 
 /** Reads and writes the signed session cookie. */
@@ -38,7 +38,7 @@ export function sessions(options: SessionOptions, clock: Clock): Sessions {
         reply.clearCookie(name, attributes);
         return;
       }
-      const text = JSON.stringify({ content, until: clock.now() + maxAgeSeconds * 1_000 });
+      const text = jsonText({ content, until: clock.now() + maxAgeSeconds * 1_000 })!;
       const cookie = sealed(Buffer.from(text).toString("base64url"));
       if (cookie.length > maxCookieBytes)
         throw new Error(

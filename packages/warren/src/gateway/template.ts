@@ -1,3 +1,5 @@
+import { jsonText } from "../index.ts";
+
 /** What became of a template: text, or the reason why there is none. */
 export type Filled = { readonly text: string } | "undefined" | "null";
 
@@ -21,9 +23,7 @@ export function template(source: string, encode: (value: string) => string = (va
       const value = fieldOf(output, part);
       if (value === undefined || value === null) return value === null ? "null" : "undefined";
       const written =
-        typeof value === "object"
-          ? JSON.stringify(value)
-          : String(value as string | number | boolean | bigint);
+        typeof value === "object" ? jsonText(value)! : String(value as string | number | boolean | bigint);
       text += alone ? written : encode(written);
     }
     return { text };

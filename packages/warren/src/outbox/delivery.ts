@@ -1,3 +1,4 @@
+import type { Reading } from "../codec/reading.ts";
 import { type Fault, isFault } from "../fault.ts";
 import type { Random } from "../id.ts";
 import type { Logger } from "../log.ts";
@@ -30,6 +31,7 @@ export type Deliver = (entry: StoredEntry) => Promise<Delivered>;
 export interface DeliveryOptions {
   readonly transport: Transport;
   readonly caller: Pick<Caller, "call">;
+  readonly reading: Reading;
   readonly bury: Bury;
   readonly log: Logger;
   readonly random: Random;
@@ -43,7 +45,7 @@ const hopelessPauseMs = 600_000;
 const notSent: Delivered = { done: false, delayMs: 0 };
 
 /** Sends entries: an event until the broker has confirmed it, a call until it is answered. */
-export function delivery({ transport, caller, bury, log, random }: DeliveryOptions): Deliver {
+export function delivery({ transport, caller, reading, bury, log, random }: DeliveryOptions): Deliver {
   const brokersOutage = outage(log, {
     began: "the broker takes nothing from the outbox; what is in it waits there",
     ended: "the broker takes messages from the outbox again",
@@ -90,15 +92,15 @@ export function delivery({ transport, caller, bury, log, random }: DeliveryOptio
 
   /** With the entry's id as its key, so that it runs once: where the service has a store to keep the answer in. */
   async function callOnce(entry: StoredEntry): Promise<void> {
-    const { method, input, options, trail } = storedCall(entry);
+    const { method, input, options, trail, codec } = await storedCall(entry, reading).catch(unread);
     const { key: _, ...withoutKey } = options;
-    if (keyless.has(method.service)) return void (await caller.call(method, input, withoutKey, trail));
+    if (keyless.has(method.service)) return void (await caller.call(method, input, withoutKey, trail, codec));
     try {
-      await caller.call(method, input, options, trail);
+      await caller.call(method, input, options, trail, codec);
     } catch (error) {
       if (!isFault(error) || error.code !== "KEY_UNSUPPORTED") throw error;
       keyless.add(method.service);
-      await caller.call(method, input, withoutKey, trail);
+      await caller.call(method, input, withoutKey, trail, codec);
     }
   }
 
@@ -132,6 +134,11 @@ export function delivery({ transport, caller, bury, log, random }: DeliveryOptio
       return later(entry, error);
     }
   };
+}
+
+/** Another process of the service may have what it takes to read it: tried again, as what fails is. */
+function unread(cause: unknown): never {
+  throw new Error(`It cannot be read here: ${textOf(cause)}`, { cause });
 }
 
 const unreached: ReadonlySet<string> = new Set(["UNAVAILABLE", "OVERLOADED", "STOPPED", "KEY_IN_USE"]);

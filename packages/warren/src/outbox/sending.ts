@@ -1,3 +1,4 @@
+import type { Codec } from "../codec/codec.ts";
 import { type AnyContract, type Event, eventsOf, methodsOf } from "../contract/contract.ts";
 import type { Method } from "../contract/method.ts";
 import type { Args } from "../rpc/client.ts";
@@ -35,6 +36,7 @@ export interface SendingOptions {
   readonly uses: Uses;
   readonly writer: EntryWriter;
   readonly trail: Trail;
+  readonly codec: Codec;
   /** Refuses events that the handler does not say it emits. */
   readonly check: (event: Event) => void;
   readonly put: (entry: OutboxEntry) => void;
@@ -57,8 +59,8 @@ export function checkDelay(delayMs: number): number {
 }
 
 /** What a handler sends by, in its transaction. Typed where it is handed out. */
-export function sending({ contract, uses, writer, trail, check, put }: SendingOptions): Sending {
-  const about = (delayMs = 0): About => ({ service: contract.name, trail, delayMs });
+export function sending({ contract, uses, writer, trail, codec, check, put }: SendingOptions): Sending {
+  const about = (delayMs = 0): About => ({ service: contract.name, trail, delayMs, codec });
 
   function entered(entry: OutboxEntry, delayMs: number | undefined): string | undefined {
     put(entry);

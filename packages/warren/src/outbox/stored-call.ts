@@ -1,4 +1,6 @@
-import { json } from "../codec/json.ts";
+import type { Codec } from "../codec/codec.ts";
+import { decoded } from "../codec/payload.ts";
+import type { Reading } from "../codec/reading.ts";
 import type { Method } from "../contract/method.ts";
 import type { Schema } from "../contract/schema.ts";
 import type { Incoming } from "../message.ts";
@@ -11,18 +13,22 @@ export interface StoredCall {
   readonly input: unknown;
   readonly options: CallOptions;
   readonly trail: Trail;
+  /** What it was written in, and is made in: another one may not hold it. */
+  readonly codec: Codec | undefined;
 }
 
 /**
  * A call as it was written to the outbox. Its contract is not needed, so that any process with the store can make it:
  * the input was validated when it was written, and nobody looks at the answer.
+ * @throws Fault BAD_MESSAGE where this process cannot read it
  */
-export function storedCall(entry: StoredEntry): StoredCall {
+export async function storedCall(entry: StoredEntry, reading: Reading): Promise<StoredCall> {
   const { message, type, conversation } = entry;
   const incoming = asIncoming(entry);
   return {
     method: methodOf(type),
-    input: json.decode(message.body),
+    input: await decoded(reading, message),
+    codec: reading.codec(message.contentType),
     options: {
       key: entry.id,
       // It waits in the outbox for who is down: in a queue it would run out of time, as one does that fails.

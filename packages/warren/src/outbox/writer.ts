@@ -1,4 +1,5 @@
 import type { Codec } from "../codec/codec.ts";
+import { type Compression, type Packed, packed } from "../codec/compression.ts";
 import { encoded } from "../codec/payload.ts";
 import type { Event } from "../contract/contract.ts";
 import type { Method } from "../contract/method.ts";
@@ -36,6 +37,8 @@ export interface About {
   /** Whose dead letter a call becomes that fails for good. */
   readonly service: string;
   readonly trail: Trail;
+  /** What it is written in. @default the app's */
+  readonly codec?: Codec | undefined;
   /** Later, by so many milliseconds. @default 0 */
   readonly delayMs?: number;
 }
@@ -51,6 +54,7 @@ export interface EntryWriter {
 export interface EntryWriterOptions {
   readonly publisher: EventPublisher;
   readonly codec: Codec;
+  readonly compression?: Compression | undefined;
   readonly clock: Clock;
   readonly nextId: () => string;
   readonly instance: string;
@@ -62,11 +66,19 @@ const maxLaneChars = 200;
 const longestTimeoutMs = 2 ** 32 - 1;
 
 export function entryWriter(options: EntryWriterOptions): EntryWriter {
-  const { publisher, codec, clock, nextId, instance, maxBytes } = options;
+  const { publisher, codec: usual, compression, clock, nextId, instance, maxBytes } = options;
+
+  async function bodyOf(codec: Codec, input: unknown, what: string): Promise<Packed> {
+    const body = encoded(codec, input, what, maxBytes, "INVALID_INPUT");
+    return compression !== undefined && body.length > compression.aboveBytes
+      ? packed(compression, body)
+      : { body, contentEncoding: undefined };
+  }
+
   return {
-    async event(event, data, { service, trail, delayMs = 0 }, { lane } = {}) {
+    async event(event, data, { service, trail, delayMs = 0, codec }, { lane } = {}) {
       const now = clock.now();
-      const message = await publisher.message(event, data, trail);
+      const message = await publisher.message(event, data, trail, codec);
       const dueAt = now + delayMs;
       return {
         id: message.messageId,
@@ -80,7 +92,8 @@ export function entryWriter(options: EntryWriterOptions): EntryWriter {
         message: { ...message, timestampSeconds: Math.floor(dueAt / 1000) },
       };
     },
-    async call(method, input, { service, trail, delayMs = 0 }, { lane, timeoutMs, principal } = {}) {
+    async call(method, input, about, { lane, timeoutMs, principal } = {}) {
+      const { service, trail, delayMs = 0, codec = usual } = about;
       const plan = callPlan(method);
       const expirationMs = wholeNumber(
         `send ${plan.id}: timeoutMs`,
@@ -90,6 +103,7 @@ export function entryWriter(options: EntryWriterOptions): EntryWriter {
         longestTimeoutMs,
       );
       const checked = plan.input && (await validated(plan.input, input, "INVALID_INPUT", plan.inputName));
+      const { body, contentEncoding } = await bodyOf(codec, checked, plan.inputName);
       const id = nextId();
       const conversation = trail.conversation ?? id;
       const fields: Record<string, HeaderValue> = { [headers.key]: id };
@@ -105,10 +119,11 @@ export function entryWriter(options: EntryWriterOptions): EntryWriter {
         message: {
           exchange: "",
           key: plan.queue,
-          body: encoded(codec, checked, plan.inputName, maxBytes, "INVALID_INPUT"),
+          body,
           persistent: true,
           mandatory: true,
           contentType: codec.contentType,
+          contentEncoding,
           type: plan.id,
           messageId: id,
           appId: instance,

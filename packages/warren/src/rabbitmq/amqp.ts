@@ -19,6 +19,7 @@ export interface RawMessage {
   readonly fields: { deliveryTag: number; redelivered: boolean; exchange: string; routingKey: string };
   readonly properties: {
     contentType?: string;
+    contentEncoding?: string;
     headers?: Record<string, unknown>;
     deliveryMode?: number;
     correlationId?: string;

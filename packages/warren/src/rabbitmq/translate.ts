@@ -12,6 +12,7 @@ export function incoming(raw: RawMessage): Incoming {
     redelivered: fields.redelivered,
     returns: returnsOf(properties.headers),
     contentType: properties.contentType,
+    contentEncoding: properties.contentEncoding,
     type: properties.type,
     messageId: properties.messageId,
     correlationId: properties.correlationId,

@@ -177,6 +177,10 @@ export function frameWriter(
       flags |= 0x8000;
       short(message.contentType, "content type");
     }
+    if (message.contentEncoding !== undefined) {
+      flags |= 0x4000;
+      short(message.contentEncoding, "content encoding");
+    }
     if (message.headers !== undefined && hasAny(message.headers)) {
       flags |= 0x2000;
       table(message.headers);
@@ -321,6 +325,7 @@ function mostBytes(message: Outgoing, messageId: string | undefined): number {
   characters +=
     (message.contentType?.length ?? 0) + (message.type?.length ?? 0) + (message.appId?.length ?? 0);
   characters += (message.correlationId?.length ?? 0) + (message.replyTo?.length ?? 0);
+  characters += message.contentEncoding?.length ?? 0;
   let bytes = 128 + 3 * characters;
   if (message.headers !== undefined) {
     for (const key in message.headers) {

@@ -1,3 +1,4 @@
+import { readableText } from "../codec/readable.ts";
 import { AlreadyDone } from "../inbox/already-done.ts";
 import type { Mark } from "../inbox/inbox.ts";
 import type { Incoming } from "../message.ts";
@@ -71,7 +72,7 @@ export function journalledRuns(options: JournalledRunOptions): JournalledRuns {
       key,
       conversation: conversationOf(message),
       messageId: storedKey(message.messageId!),
-      event: JSON.stringify(event) ?? "null",
+      event: readableText(event) ?? "null",
     };
   }
 
@@ -172,7 +173,7 @@ export function journalledRuns(options: JournalledRunOptions): JournalledRuns {
 /** @throws TypeError where JSON cannot hold it */
 function resultText({ operation }: Job, result: unknown): string {
   try {
-    return JSON.stringify(result) ?? "null";
+    return readableText(result) ?? "null";
   } catch (cause) {
     throw new TypeError(
       `What "${operation.service}" returns on "${operation.id}" cannot be kept for its undo, since JSON cannot hold it: ${textOf(cause)}`,

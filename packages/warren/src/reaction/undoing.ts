@@ -1,3 +1,4 @@
+import { fromReadableText } from "../codec/readable.ts";
 import { Fault } from "../fault.ts";
 import { AlreadyDone } from "../inbox/already-done.ts";
 import type { Incoming } from "../message.ts";
@@ -139,7 +140,7 @@ export function undoing(options: UndoingOptions): UndoAll {
 }
 
 function toldOf({ event, result }: Undoable): { readonly done: unknown; readonly original: unknown } {
-  return { done: result === null ? undefined : JSON.parse(result), original: JSON.parse(event) };
+  return { done: result === null ? undefined : fromReadableText(result), original: fromReadableText(event) };
 }
 
 function stopped({ operation }: UndoJob): Fault {

@@ -1,5 +1,8 @@
 import type { Codec } from "../codec/codec.ts";
+import { type Compression, isPlain, type Packed, packed } from "../codec/compression.ts";
+import { json } from "../codec/json.ts";
 import { encoded } from "../codec/payload.ts";
+import type { Reading } from "../codec/reading.ts";
 import { errorDetails } from "../contract/method.ts";
 import { validated } from "../contract/schema.ts";
 import { Fault, isFault, type SystemCode, systemFaults } from "../fault.ts";
@@ -9,13 +12,14 @@ import type { HeaderValue, Incoming } from "../message.ts";
 import { headers, names } from "../names.ts";
 import type { Bury, DeathNotice } from "../retry/bury.ts";
 import type { Disposition, Transport } from "../transport.ts";
-import { isForCaller, plainFault } from "./fault-reply.ts";
+import { faultBytes, isForCaller, plainFault } from "./fault-reply.ts";
 import type { CallPlan } from "./plan.ts";
 import type { Served } from "./served.ts";
 
 export interface AnsweringOptions {
   readonly transport: Transport;
-  readonly codec: Codec;
+  readonly reading: Reading;
+  readonly compression?: Compression | undefined;
   readonly random: Random;
   readonly log: Logger;
   readonly instance: string;
@@ -33,10 +37,12 @@ export interface Told {
   readonly isDeclared: boolean;
 }
 
-/** Makes answers of what handlers return and throw, and sends them. */
+/** Makes answers of what handlers return and throw, and sends them: in the codec of their request, which whoever asks can read. */
 export interface Answering {
+  /** What answers to a request are written in. */
+  codecOf(message: Incoming): Codec;
   /** A good answer, in bytes. Synchronous unless the schema is not. @throws Fault INVALID_OUTPUT, TOO_LARGE */
-  encode(plan: CallPlan, output: unknown): Uint8Array | Promise<Uint8Array>;
+  encode(plan: CallPlan, output: unknown, message: Incoming): Uint8Array | Promise<Uint8Array>;
   /** Declared faults and those meant for a caller travel; anything else becomes INTERNAL, its details only the log's. */
   tell(served: Served, message: Incoming, error: unknown): Told | Promise<Told>;
   /** Nothing is said where nobody asked for an answer: of a fault, `keep` is for that. Never rejects. */
@@ -57,18 +63,24 @@ export interface Answering {
 }
 
 export function answering(options: AnsweringOptions): Answering {
-  const { transport, codec, log, instance, maxBytes, service, bury } = options;
+  const { transport, reading, compression, log, instance, maxBytes, service, bury } = options;
 
-  function outputBytes(plan: CallPlan, value: unknown): Uint8Array {
+  /** JSON where a request is of what nobody here reads: then it is told so. */
+  function codecOf({ contentType }: Incoming): Codec {
+    return reading.codec(contentType) ?? json;
+  }
+
+  function outputBytes(codec: Codec, plan: CallPlan, value: unknown): Uint8Array {
     return encoded(codec, value, plan.outputName, maxBytes, "INVALID_OUTPUT");
   }
 
-  function encode(plan: CallPlan, output: unknown): Uint8Array | Promise<Uint8Array> {
+  function encode(plan: CallPlan, output: unknown, message: Incoming): Uint8Array | Promise<Uint8Array> {
+    const codec = codecOf(message);
     if (plan.output === undefined) return codec.encode(undefined);
     const checked = validated(plan.output, output, "INVALID_OUTPUT", plan.outputName);
     return checked instanceof Promise
-      ? checked.then((value) => outputBytes(plan, value))
-      : outputBytes(plan, checked);
+      ? checked.then((value) => outputBytes(codec, plan, value))
+      : outputBytes(codec, plan, checked);
   }
 
   function tell(served: Served, message: Incoming, error: unknown): Told | Promise<Told> {
@@ -101,7 +113,7 @@ export function answering(options: AnsweringOptions): Answering {
   function tellRaised(plan: CallPlan, message: Incoming, fault: Fault, isDeclared: boolean): Told {
     try {
       const what = `Fault ${fault.code} of ${plan.id}`;
-      const body = encoded(codec, plainFault(fault), what, maxBytes, "INVALID_OUTPUT");
+      const body = encoded(codecOf(message), plainFault(fault), what, maxBytes, "INVALID_OUTPUT");
       return { code: fault.code, body, isDeclared };
     } catch (error) {
       return tellInternal(plan, message, error);
@@ -113,26 +125,41 @@ export function answering(options: AnsweringOptions): Answering {
     log.error({ err: error, errorId, method: plan.id, messageId: message.messageId }, "a handler failed");
     const text = `${plan.id} failed. Its log has the details under error id ${errorId}.`;
     const fault = new Fault("INTERNAL", { errorId }, { message: text });
-    return { code: fault.code, body: codec.encode(plainFault(fault)), isDeclared: false };
+    return { code: fault.code, body: faultBytes(codecOf(message), fault), isDeclared: false };
   }
 
   function reply(
     message: Incoming,
     body: Uint8Array,
     fault?: string,
-    contentType = codec.contentType,
+    contentType = codecOf(message).contentType,
   ): Disposition | Promise<Disposition> {
-    const { replyTo } = message;
-    if (replyTo === undefined) return "ack";
+    if (message.replyTo === undefined) return "ack";
+    if (
+      compression === undefined ||
+      body.length <= compression.aboveBytes ||
+      !accepts(message, compression.encoding)
+    )
+      return send(message, { body, contentEncoding: undefined }, fault, contentType);
+    return packed(compression, body).then((smaller) => send(message, smaller, fault, contentType));
+  }
+
+  function send(
+    message: Incoming,
+    { body, contentEncoding }: Packed,
+    fault: string | undefined,
+    contentType: string,
+  ): Disposition | Promise<Disposition> {
     const fields: Record<string, HeaderValue> | undefined =
       fault === undefined ? undefined : { [headers.fault]: fault };
     const outgoing = {
       exchange: "",
-      key: replyTo,
+      key: message.replyTo!,
       body,
       persistent: false,
       mandatory: false,
       contentType,
+      contentEncoding,
       correlationId: message.correlationId ?? message.messageId,
       // Only who asked every instance has to tell the answers apart.
       appId: message.exchange === names.instanceExchange ? instance : undefined,
@@ -160,6 +187,7 @@ export function answering(options: AnsweringOptions): Answering {
   }
 
   return {
+    codecOf,
     encode,
     tell,
     reply,
@@ -167,6 +195,12 @@ export function answering(options: AnsweringOptions): Answering {
     answerFault: (message, fault, reason) =>
       message.replyTo === undefined
         ? keep(message, fault, reason)
-        : reply(message, codec.encode(plainFault(fault)), fault.code),
+        : reply(message, faultBytes(codecOf(message), fault), fault.code),
   };
+}
+
+/** Who asks says so, or has compressed the request. */
+function accepts({ contentEncoding, headers: all }: Incoming, encoding: string): boolean {
+  const accepted = all?.[headers.acceptEncoding];
+  return !isPlain(contentEncoding) || (typeof accepted === "string" && accepted.includes(encoding));
 }

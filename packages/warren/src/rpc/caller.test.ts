@@ -1,5 +1,6 @@
 import { expect, it, onTestFinished } from "vitest";
 import { json } from "../codec/json.ts";
+import { reading } from "../codec/reading.ts";
 import { contract } from "../contract/contract.ts";
 import { rpc } from "../contract/method.ts";
 import { embedded } from "../embedded/index.ts";
@@ -53,6 +54,7 @@ async function started(transport: Transport): Promise<Caller> {
   const calls = caller({
     transport,
     codec: json,
+    reading: reading([], 1_000),
     clock: systemClock,
     nextId: idSource("t"),
     log: silent,

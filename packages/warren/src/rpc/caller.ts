@@ -1,5 +1,7 @@
 import type { Codec } from "../codec/codec.ts";
+import { type Compression, contentEncodings, type Packed, packed } from "../codec/compression.ts";
 import { encoded } from "../codec/payload.ts";
+import type { Reading } from "../codec/reading.ts";
 import type { Method } from "../contract/method.ts";
 import { validated } from "../contract/schema.ts";
 import { isFault } from "../fault.ts";
@@ -19,7 +21,10 @@ import { settle } from "./settle.ts";
 
 export interface CallerOptions {
   readonly transport: Transport;
+  /** What inputs are written in where a call says nothing else. */
   readonly codec: Codec;
+  readonly reading: Reading;
+  readonly compression?: Compression | undefined;
   readonly clock: Clock;
   readonly nextId: () => string;
   readonly log: Logger;
@@ -31,12 +36,13 @@ export interface CallerOptions {
 /** Makes calls: sends requests, and matches replies to them by id until the deadline. */
 export interface Caller {
   start(): Promise<void>;
-  call(method: Method, input: unknown, options: CallOptions, trail: Trail): Promise<unknown>;
+  call(method: Method, input: unknown, options: CallOptions, trail: Trail, codec?: Codec): Promise<unknown>;
   every(
     method: Method,
     input: unknown,
     options: EveryOptions,
     trail: Trail,
+    codec?: Codec,
   ): Promise<readonly Answer<unknown, never>[]>;
   /** Resolves when no call waits for an answer. */
   idle(): Promise<void>;
@@ -46,19 +52,32 @@ export interface Caller {
 
 /** Every call ends, and its deadline is a number that any broker can read: 49 days, RabbitMQ's longest expiration. */
 const longestTimeoutMs = 2 ** 32 - 1;
+const acceptedEncodings = contentEncodings.join(", ");
 
 /** One call as it was asked for. */
 interface Asked {
   readonly plan: CallPlan;
   readonly options: CallOptions & EveryOptions;
   readonly trail: Trail;
+  readonly codec: Codec;
   readonly every: boolean;
   readonly resolve: (value: any) => void;
   readonly reject: (error: unknown) => void;
 }
 
 export function caller(options: CallerOptions): Caller {
-  const { transport, codec, clock, nextId, log, maxCalls, maxCallBytes, maxBytes } = options;
+  const {
+    codec: usual,
+    transport,
+    reading,
+    compression,
+    clock,
+    nextId,
+    log,
+    maxCalls,
+    maxCallBytes,
+    maxBytes,
+  } = options;
   const calls = callTable(clock, (call) =>
     call.sentTo === undefined ? faults.neverSent(call, whyNot()) : faults.timedOut(call),
   );
@@ -86,10 +105,11 @@ export function caller(options: CallerOptions): Caller {
     options: CallOptions & EveryOptions,
     trail: Trail,
     every: boolean,
+    codec = usual,
   ): Promise<any> {
     return new Promise((resolve, reject) => {
       admit(plan, options.signal);
-      const asked: Asked = { plan, options, trail, every, resolve, reject };
+      const asked: Asked = { plan, options, trail, codec, every, resolve, reject };
       const checked =
         plan.input === undefined ? undefined : validated(plan.input, input, "INVALID_INPUT", plan.inputName);
       if (checked instanceof Promise) checked.then((value) => enter(asked, value)).catch(reject);
@@ -97,10 +117,23 @@ export function caller(options: CallerOptions): Caller {
     });
   }
 
-  /** Registers the call, **then** sends it: a reply can be faster than whatever tells that it was sent. */
   function enter(asked: Asked, input: unknown): void {
-    admit(asked.plan, asked.options.signal);
-    const call = pendingOf(asked, input);
+    const { plan, options, codec, reject } = asked;
+    admit(plan, options.signal);
+    const body = encoded(codec, input, plan.inputName, maxBytes, "INVALID_INPUT");
+    if (compression === undefined || body.length <= compression.aboveBytes)
+      return register(asked, body, undefined);
+    packed(compression, body)
+      .then((smaller) => {
+        admit(plan, options.signal);
+        register(asked, smaller.body, smaller.contentEncoding);
+      })
+      .catch(reject);
+  }
+
+  /** Registers the call, **then** sends it: a reply can be faster than whatever tells that it was sent. */
+  function register(asked: Asked, body: Uint8Array, contentEncoding: Packed["contentEncoding"]): void {
+    const call = pendingOf(asked, body, contentEncoding);
     // One that is larger than the limit goes alone.
     if (calls.size > 0 && calls.bytes + call.body.length > maxCallBytes)
       throw faults.tooManyBytes(asked.plan, maxCallBytes);
@@ -109,7 +142,11 @@ export function caller(options: CallerOptions): Caller {
     else send(call);
   }
 
-  function pendingOf({ plan, options, trail, every, resolve, reject }: Asked, input: unknown): Pending {
+  function pendingOf(
+    { plan, options, trail, codec, every, resolve, reject }: Asked,
+    body: Uint8Array,
+    contentEncoding: Packed["contentEncoding"],
+  ): Pending {
     const now = clock.now();
     const timeoutMs = Math.min(
       options.timeoutMs ?? plan.timeoutMs,
@@ -117,13 +154,13 @@ export function caller(options: CallerOptions): Caller {
       longestTimeoutMs,
     );
     if (!(timeoutMs > 0)) throw faults.refusedBy("TIMEOUT", plan, "no time is left");
-    const body = encoded(codec, input, plan.inputName, maxBytes, "INVALID_INPUT");
     const fields: Record<string, HeaderValue> = { [headers.deadline]: Math.round(now + timeoutMs) };
     const { to, principal, key, ifDown = "wait", expect = Number.POSITIVE_INFINITY } = options;
     if (key !== undefined) {
       if (every) throw toEveryInstance(plan);
       fields[headers.key] = checkedKey(key, plan);
     }
+    if (compression !== undefined) fields[headers.acceptEncoding] = acceptedEncodings;
     leaveTrail(fields, principal === undefined ? trail : { ...trail, principal });
     return {
       id: nextId(),
@@ -132,6 +169,8 @@ export function caller(options: CallerOptions): Caller {
       key: every ? plan.service : to === undefined ? plan.queue : names.instance(plan.service, to),
       to,
       body,
+      contentType: codec.contentType,
+      contentEncoding,
       headers: fields,
       deadline: now + timeoutMs,
       timeoutMs,
@@ -165,7 +204,8 @@ export function caller(options: CallerOptions): Caller {
       body: call.body,
       persistent: false,
       mandatory: true,
-      contentType: codec.contentType,
+      contentType: call.contentType,
+      contentEncoding: call.contentEncoding,
       type: call.plan.id,
       messageId: call.id,
       replyTo: address,
@@ -227,7 +267,7 @@ export function caller(options: CallerOptions): Caller {
     // Late, or for nobody: whoever waited has had its answer.
     if (call === undefined)
       log.debug({ correlationId: reply.correlationId }, "dropped a reply that nobody waits for");
-    else settle(calls, call, reply, codec);
+    else settle(calls, call, reply, reading);
   }
 
   return {
@@ -235,8 +275,10 @@ export function caller(options: CallerOptions): Caller {
       replies = await transport.replies(onReply);
       unwatch = transport.watch(stateChanged);
     },
-    call: (method, input, options, trail) => start(callPlan(method), input, options, trail, false),
-    every: (method, input, options, trail) => start(callPlan(method), input, options, trail, true),
+    call: (method, input, options, trail, codec) =>
+      start(callPlan(method), input, options, trail, false, codec),
+    every: (method, input, options, trail, codec) =>
+      start(callPlan(method), input, options, trail, true, codec),
     idle: calls.idle,
     stop() {
       stopped = true;

@@ -8,11 +8,24 @@ export function plainFault({ code, message, data }: Fault): object {
   return { code, message, data };
 }
 
-/** The fault in a reply, or `undefined` for one that holds a result. @throws errors of the codec */
-export function faultIn(reply: Incoming, codec: Codec, from: string): Fault | undefined {
+/** A fault in bytes, whatever it says: where its data cannot be written, without that. */
+export function faultBytes(codec: Codec, fault: Fault): Uint8Array {
+  try {
+    return codec.encode(plainFault(fault));
+  } catch {
+    return codec.encode({ code: fault.code, message: fault.message.toWellFormed() });
+  }
+}
+
+/** The code of the fault in a reply; `undefined` for one that holds a result. */
+export function faultCode(reply: Incoming): string | undefined {
   const code = reply.headers?.[headers.fault];
-  if (typeof code !== "string") return undefined;
-  const { message, data } = (codec.decode(reply.body) ?? {}) as { message?: unknown; data?: unknown };
+  return typeof code === "string" ? code : undefined;
+}
+
+/** The fault in the body of a reply. */
+export function faultOf(code: string, body: unknown, from: string): Fault {
+  const { message, data } = (body ?? {}) as { message?: unknown; data?: unknown };
   return new Fault(code, data, { from, ...(typeof message === "string" && { message }) });
 }
 

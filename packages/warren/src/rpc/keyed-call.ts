@@ -1,5 +1,5 @@
-import type { Codec } from "../codec/codec.ts";
 import { decoded } from "../codec/payload.ts";
+import type { Reading } from "../codec/reading.ts";
 import { isFault } from "../fault.ts";
 import { type Random, randomId } from "../id.ts";
 import type { Answer, CallKey, Claim, Run } from "../inbox/answers.ts";
@@ -15,7 +15,7 @@ import { admit, type Served } from "./served.ts";
 import type { RunCall, StoredCallOptions } from "./stored-call.ts";
 
 export interface KeyedCallOptions extends StoredCallOptions {
-  readonly codec: Codec;
+  readonly reading: Reading;
   readonly clock: Clock;
   readonly random: Random;
 }
@@ -48,7 +48,7 @@ interface Keyed {
  * as INTERNAL, is not kept: it may be tried again.
  */
 export function keyedCall(options: KeyedCallOptions): RunCall {
-  const { scope, runtime, running, answering, codec, clock, random, read, failed } = options;
+  const { scope, runtime, running, answering, reading, clock, random, read, failed } = options;
   let waiting = 0;
 
   async function keyedOf(served: Served, message: Incoming, deadline: number): Promise<Keyed> {
@@ -62,7 +62,7 @@ export function keyedCall(options: KeyedCallOptions): RunCall {
       message,
       deadline,
       key: { method: plan.id, caller: callerOf(invocation.principal), key },
-      inputHash: fingerprint(plan.input === undefined ? undefined : decoded(codec, message)),
+      inputHash: fingerprint(plan.input === undefined ? undefined : await decoded(reading, message)),
       input: await read(served, message),
     };
   }
@@ -117,8 +117,8 @@ export function keyedCall(options: KeyedCallOptions): RunCall {
     const invocation = new Invocation(scope, served.operation, message, deadline, served.fail, unit);
     const work = async (): Promise<Answer> => {
       const output = await running.run(served.handler, input, invocation);
-      const body = await answering.encode(served.plan, output);
-      return { fault: undefined, contentType: codec.contentType, body };
+      const body = await answering.encode(served.plan, output, message);
+      return { fault: undefined, contentType: answering.codecOf(message).contentType, body };
     };
     let done: Answer;
     try {
@@ -143,7 +143,7 @@ export function keyedCall(options: KeyedCallOptions): RunCall {
       return failed(served, message, error);
     }
     const { code, body, isDeclared } = await answering.tell(served, message, error);
-    const told = { fault: code, contentType: codec.contentType, body };
+    const told = { fault: code, contentType: answering.codecOf(message).contentType, body };
     if (!isDeclared) await release(key, run);
     else if (!(await runtime.answers.note(runtime.store, key, run, told)))
       return handle(served, message, deadline);

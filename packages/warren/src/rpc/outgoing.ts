@@ -1,3 +1,4 @@
+import type { Codec } from "../codec/codec.ts";
 import type { Method } from "../contract/method.ts";
 import type { Place } from "../service/middleware.ts";
 import type { Trail } from "../trail.ts";
@@ -10,6 +11,8 @@ export interface OutgoingCall {
   readonly options: CallOptions;
   /** What the handler making the call hands on: its deadline, conversation and principal. Empty outside of handlers. */
   readonly trail: Trail;
+  /** What the input is written in. @default the app's */
+  readonly codec?: Codec | undefined;
 }
 
 export type MakeCall = (call: OutgoingCall) => Promise<unknown>;

@@ -12,6 +12,8 @@ export interface Pending extends Expiring {
   /** The one instance that shall answer. */
   readonly to: string | undefined;
   readonly body: Uint8Array;
+  readonly contentType: string;
+  readonly contentEncoding: string | undefined;
   readonly headers: Headers;
   readonly timeoutMs: number;
   readonly ifDown: "wait" | "fail";

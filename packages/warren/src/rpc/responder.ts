@@ -1,5 +1,6 @@
-import type { Codec } from "../codec/codec.ts";
+import type { Compression } from "../codec/compression.ts";
 import { decoded } from "../codec/payload.ts";
+import type { Reading } from "../codec/reading.ts";
 import { methodsOf } from "../contract/contract.ts";
 import { validated } from "../contract/schema.ts";
 import { conversationAnswers } from "../conversations/answer.ts";
@@ -28,7 +29,8 @@ export interface ResponderOptions {
   readonly scope: InvocationScope;
   readonly middleware: readonly PlacedMiddleware[];
   readonly transport: Transport;
-  readonly codec: Codec;
+  readonly reading: Reading;
+  readonly compression?: Compression | undefined;
   readonly clock: Clock;
   readonly random: Random;
   readonly running: Running;
@@ -44,7 +46,7 @@ const lateLineEveryMs = 1_000;
  * run for what it does, and is a dead letter where it fails.
  */
 export function responder(options: ResponderOptions): Handle {
-  const { service, scope, codec, clock, running } = options;
+  const { service, scope, reading, clock, running } = options;
   const { runtime } = scope;
   const methods = new Map(
     methodsOf(service.contract).map((method) => [method.id, serve(service, method, options.middleware)]),
@@ -66,6 +68,16 @@ export function responder(options: ResponderOptions): Handle {
   let lastLateLine = Number.NEGATIVE_INFINITY;
 
   function handle(message: Incoming): Disposition | Promise<Disposition> {
+    return reading.codec(message.contentType) === undefined ? loadFirst(message) : dispatch(message);
+  }
+
+  /** Before anything else: the answer is written in it as well. What cannot be had is told where the input is read. */
+  async function loadFirst(message: Incoming): Promise<Disposition> {
+    await reading.load(message.contentType!).catch(() => undefined);
+    return dispatch(message);
+  }
+
+  function dispatch(message: Incoming): Disposition | Promise<Disposition> {
     const served = methods.get(message.type ?? "");
     if (served === undefined) return answerFault(message, unknownMethod(name, message), "unknown");
     const { plan } = served;
@@ -122,14 +134,16 @@ export function responder(options: ResponderOptions): Handle {
   }
 
   function read({ plan: { input, arrivedName } }: Served, message: Incoming): unknown {
-    return input === undefined
-      ? undefined
-      : validated(input, decoded(codec, message), "INVALID_INPUT", arrivedName);
+    if (input === undefined) return undefined;
+    const value = decoded(reading, message);
+    return value instanceof Promise
+      ? value.then((body) => validated(input, body, "INVALID_INPUT", arrivedName))
+      : validated(input, value, "INVALID_INPUT", arrivedName);
   }
 
   function answer(served: Served, message: Incoming, output: unknown): Disposition | Promise<Disposition> {
     try {
-      const body = encode(served.plan, output);
+      const body = encode(served.plan, output, message);
       if (!(body instanceof Promise)) return reply(message, body);
       return body.then(
         (bytes) => reply(message, bytes),

@@ -1,17 +1,18 @@
-import type { Codec } from "../codec/codec.ts";
+import { decoded } from "../codec/payload.ts";
+import type { Reading } from "../codec/reading.ts";
 import { validated } from "../contract/schema.ts";
-import { Fault, isFault } from "../fault.ts";
+import { Fault } from "../fault.ts";
 import type { Incoming } from "../message.ts";
 import type { CallTable } from "./call-table.ts";
-import { faultIn } from "./fault-reply.ts";
+import { faultCode, faultOf } from "./fault-reply.ts";
 import type { Pending } from "./pending.ts";
 import type { CallPlan } from "./plan.ts";
 
 /** Gives a reply to the call it answers: the validated output, or the fault. */
-export function settle(calls: CallTable, call: Pending, reply: Incoming, codec: Codec): void {
+export function settle(calls: CallTable, call: Pending, reply: Incoming, reading: Reading): void {
   let value: unknown;
   try {
-    value = resultOf(call.plan, reply, codec);
+    value = resultOf(call.plan, reply, reading);
   } catch (error) {
     return conclude(calls, call, reply, error, false);
   }
@@ -29,23 +30,30 @@ function conclude(calls: CallTable, call: Pending, reply: Incoming, outcome: unk
   if (call.answers.length >= call.expect) calls.finish(call, call.answers);
 }
 
-function resultOf(plan: CallPlan, reply: Incoming, codec: Codec): unknown {
-  const fault = readable(plan, () => faultIn(reply, codec, plan.service));
-  if (fault !== undefined) throw fault;
-  if (plan.output === undefined) return undefined;
-  const value = readable(plan, () => codec.decode(reply.body));
-  return validated(plan.output, value, "BAD_REPLY", plan.outputName);
+function resultOf(plan: CallPlan, reply: Incoming, reading: Reading): unknown {
+  const code = faultCode(reply);
+  if (code === undefined && plan.output === undefined) return undefined;
+  let value: unknown;
+  try {
+    value = decoded(reading, reply);
+  } catch (error) {
+    throw undecodable(plan, error);
+  }
+  if (!(value instanceof Promise)) return outcomeOf(plan, code, value);
+  return value.then(
+    (body) => outcomeOf(plan, code, body),
+    (error) => {
+      throw undecodable(plan, error);
+    },
+  );
 }
 
-function readable<T>(plan: CallPlan, read: () => T): T {
-  try {
-    return read();
-  } catch (error) {
-    if (isFault(error)) throw error;
-    throw new Fault(
-      "BAD_REPLY",
-      { method: plan.id },
-      { message: `${plan.outputName} cannot be decoded: ${String(error)}`, cause: error },
-    );
-  }
+function outcomeOf(plan: CallPlan, code: string | undefined, value: unknown): unknown {
+  if (code !== undefined) throw faultOf(code, value, plan.service);
+  return validated(plan.output!, value, "BAD_REPLY", plan.outputName);
+}
+
+function undecodable(plan: CallPlan, cause: unknown): Fault {
+  const message = `${plan.outputName} cannot be decoded: ${String((cause as Error).message)}`;
+  return new Fault("BAD_REPLY", { method: plan.id }, { message, cause });
 }

@@ -36,7 +36,7 @@ export function storedCall(options: StoredCallOptions): RunCall {
       body = await inUnit(unit, async () => {
         admit(served, invocation);
         const output = await running.run(served.handler, await read(served, message), invocation);
-        return answering.encode(served.plan, output);
+        return answering.encode(served.plan, output, message);
       });
     } catch (error) {
       return failed(served, message, error);

@@ -89,7 +89,7 @@ function runFrom(row: RunRow, steps: readonly StepRow[]): SagaRun {
   const event = stages.find(({ names }) => step !== undefined && names.includes(step))?.event;
   return {
     ...{ saga: row.saga, id: row.id, version: row.version, state: row.state, conversation: row.conversation },
-    input: JSON.parse(row.input),
+    input: fromText(row.input),
     output: fromText(row.output),
     error: faultOf(row.error),
     beganAt: row.began_at,

@@ -8,6 +8,7 @@ import { LeaseLost, type Ledger } from "./ledger.ts";
 import type { SagaPlan } from "./plan.ts";
 import { keyOf, type Run, type RunRow, runOf, type StepRow } from "./run.ts";
 import { Interrupted } from "./stepping.ts";
+import { fromText } from "./stored-json.ts";
 import { endUnreadable } from "./unreadable.ts";
 
 /** Goes on with the runs of a store that are due, in this process. */
@@ -133,7 +134,7 @@ export function runner(options: RunnerOptions): Runner {
   async function read(row: RunRow): Promise<{ readonly run: Run; readonly refused: Fault | undefined }> {
     const plan = planOf(row);
     const what = `The input of ${row.saga} "${row.id}"`;
-    const kept: unknown = JSON.parse(row.input);
+    const kept: unknown = fromText(row.input);
     const steps: readonly StepRow[] = await ledger.stepsOf(row);
     try {
       const input = await validated(plan.input, kept, "INVALID_INPUT", what);

@@ -8,6 +8,7 @@ import type { Clock } from "../time.ts";
 import type { Ledger } from "./ledger.ts";
 import type { SagaPlan, WaitPlan } from "./plan.ts";
 import { noteStep, type Run, type StepRow } from "./run.ts";
+import { toText } from "./stored-json.ts";
 
 /** A signal is of use for as long as a run may ask for it, and some time more for runs whose processes are down. */
 const spareMs = 86_400_000;
@@ -57,7 +58,15 @@ async function record(
     await unit.sql.query(
       `insert into warren_saga_signals (saga, step, key, message_id, event, received_at, expires_at)
         values ($1, $2, $3, $4, $5, $6, $7) on conflict do nothing`,
-      [saga, step, key, storedKey(context.messageId), JSON.stringify(event), clock.now(), expiresAt],
+      [
+        saga,
+        step,
+        key,
+        storedKey(context.messageId),
+        toText(event, `the event for ${saga}`) ?? "null",
+        clock.now(),
+        expiresAt,
+      ],
     );
     await unit.sql.query(
       "update warren_sagas set due_at = $1 where saga = $2 and waiting = $3 and leased_by is null",

@@ -49,15 +49,15 @@ export function stepCalls(
   return {
     caller: {
       ...caller,
-      async call(method, input, options, trail) {
+      async call(method, input, options, trail, codec) {
         if (options.key !== undefined || method.spec.idempotent === true)
-          return caller.call(method, input, options, trail);
+          return caller.call(method, input, options, trail, codec);
         const { call, own } = next(method.id);
         try {
-          return await caller.call(method, input, { ...options, key: own }, trail);
+          return await caller.call(method, input, { ...options, key: own }, trail, codec);
         } catch (error) {
           if (!isFault(error)) throw error;
-          if (error.code === "KEY_UNSUPPORTED") return caller.call(method, input, options, trail);
+          if (error.code === "KEY_UNSUPPORTED") return caller.call(method, input, options, trail, codec);
           if (Object.hasOwn(method.spec.errors ?? {}, error.code)) refused.set(error, call);
           throw error;
         }

@@ -1,3 +1,4 @@
+import { fromReadableText, readableText } from "../codec/readable.ts";
 import { Fault, isFault } from "../fault.ts";
 import { textOf } from "../retry/error-text.ts";
 
@@ -16,7 +17,7 @@ export function storedFault(
 }
 
 export function faultFrom(text: string): Fault {
-  const { code, message, data, from } = JSON.parse(text) as {
+  const { code, message, data, from } = fromReadableText(text) as {
     code: string;
     message: string;
     data: unknown;
@@ -28,7 +29,7 @@ export function faultFrom(text: string): Fault {
 /** `undefined` for what JSON has no text for: nothing, or a cycle. */
 function jsonOf(value: unknown): string | undefined {
   try {
-    return JSON.stringify(value);
+    return readableText(value);
   } catch {
     return undefined;
   }

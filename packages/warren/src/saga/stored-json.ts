@@ -1,9 +1,10 @@
+import { fromReadableText, readableText } from "../codec/readable.ts";
 import { Fault } from "../fault.ts";
 
 /** A value as it is kept. `undefined` has no text. @throws Fault INVALID_OUTPUT for what is no JSON, such as a cycle */
 export function toText(value: unknown, what: string): string | undefined {
   try {
-    return JSON.stringify(value);
+    return readableText(value);
   } catch (cause) {
     const message = `What ${what} gives is kept as JSON, and cannot be: ${(cause as Error).message}`;
     throw new Fault("INVALID_OUTPUT", {}, { message, cause });
@@ -11,5 +12,5 @@ export function toText(value: unknown, what: string): string | undefined {
 }
 
 export function fromText(text: string | null): unknown {
-  return text === null ? undefined : JSON.parse(text);
+  return text === null ? undefined : fromReadableText(text);
 }

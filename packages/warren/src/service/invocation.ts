@@ -1,3 +1,4 @@
+import type { Codec } from "../codec/codec.ts";
 import { type AnyContract, type Event, eventsOf } from "../contract/contract.ts";
 import type { Expiring } from "../deadlines.ts";
 import type { EventPublisher } from "../events/publisher.ts";
@@ -25,6 +26,8 @@ export interface InvocationScope {
   readonly uses: Uses;
   readonly instance: string;
   readonly log: Logger;
+  /** What the service's events, its calls and what it puts into its outbox are written in. */
+  readonly codec: Codec;
   readonly caller: Caller;
   readonly publisher: EventPublisher;
   /** For what is sent in a transaction. */
@@ -131,10 +134,10 @@ export class Invocation implements Context, Expiring {
 
   get call(): Record<string, unknown> {
     if (this.#call === undefined) {
-      const { uses, caller } = this.#scope;
+      const { uses, caller, codec } = this.#scope;
       this.#call = perUse(uses);
       for (const [name, contract] of Object.entries(uses))
-        this.#call[name] = boundClient(caller, contract, this.trail);
+        this.#call[name] = boundClient(caller, contract, this.trail, codec);
     }
     return this.#call;
   }
@@ -145,13 +148,13 @@ export class Invocation implements Context, Expiring {
   }
 
   #emitAtOnce(): Record<string, unknown> {
-    const { contract, publisher } = this.#scope;
+    const { contract, publisher, codec } = this.#scope;
     const emit: Record<string, unknown> = {};
     for (const event of eventsOf(contract))
       emit[event.name] = (data: unknown, options?: InLane) => {
         if (options?.lane !== undefined) throw this.#noStore("a lane");
         this.#checkEmits(event);
-        return publisher.emit(event, data, this.trail);
+        return publisher.emit(event, data, this.trail, codec);
       };
     return emit;
   }
@@ -180,12 +183,13 @@ export class Invocation implements Context, Expiring {
   #inUnit(member: string): Sending {
     const unit = this.#unit;
     if (unit === undefined) throw this.#noStore(member);
-    const { contract, uses, writer } = this.#scope;
+    const { contract, uses, writer, codec } = this.#scope;
     this.#sending ??= sending({
       contract,
       uses,
       writer,
       trail: this.trail,
+      codec,
       check: (event) => this.#checkEmits(event),
       put: (entry) => unit.send(entry),
     });

@@ -1,3 +1,4 @@
+import type { Codec } from "../codec/codec.ts";
 import { type AnyContract, type Event, eventsOf } from "../contract/contract.ts";
 import type { Method } from "../contract/method.ts";
 import type { Principal } from "../principal.ts";
@@ -132,6 +133,12 @@ export interface ServiceDefinition<C extends AnyContract, U extends Uses, D = un
    * a service with a store, which remembers what was done; each time is done once, not once per instance.
    */
   readonly schedules?: Readonly<Record<string, Schedule<HandlerContext<C, U, D>>>>;
+  /**
+   * What its events, the calls that its handlers make and what it puts into its outbox are written in, such as
+   * `messagePack` of `warren/messagepack`. Everything is read, whatever it is written in, and a call is answered in what
+   * it was asked in. @default the app's
+   */
+  readonly codec?: Codec;
   /** Around every handler of this service, within the app's own. */
   readonly use?: readonly Middleware[];
   /** How many messages one instance works on at once, calls and events each. From 1 to 2,000. @default 100 */

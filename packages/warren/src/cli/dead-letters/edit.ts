@@ -64,7 +64,7 @@ async function newBody(letter: DeadLetter, { body, bodyFile }: EditOptions): Pro
 
 /** @returns `undefined` when nothing was changed */
 async function inEditor(letter: DeadLetter): Promise<string | undefined> {
-  const content = letterBody(letter);
+  const content = await letterBody(letter);
   if ("base64" in content)
     throw new Error("The body of this letter is no text. Give the new one with --body or --body-file.");
   const before = "json" in content ? JSON.stringify(content.json, null, 2) : content.text;

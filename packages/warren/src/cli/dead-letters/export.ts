@@ -12,12 +12,12 @@ interface ExportOptions extends FilterOptions {
 export function exportLetters(options: ExportOptions): Promise<void> {
   return inSession(async ({ letters, signal }) => {
     const { letters: found, looked, total } = await letters.list(filterOf(options), { signal });
-    const line = (letter: DeadLetter): string => `${jsonText(asJson(letter))}\n`;
-    if (options.to === undefined) for (const letter of found) process.stdout.write(line(letter));
+    const line = async (letter: DeadLetter): Promise<string> => `${jsonText(await asJson(letter))}\n`;
+    if (options.to === undefined) for (const letter of found) process.stdout.write(await line(letter));
     else {
       const file = await open(options.to, "wx", 0o600).catch(refused);
       try {
-        for (const letter of found) await file.write(line(letter));
+        for (const letter of found) await file.write(await line(letter));
       } finally {
         await file.close();
       }

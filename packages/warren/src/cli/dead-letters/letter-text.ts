@@ -15,13 +15,13 @@ export function dateOf(at: number | undefined): string | undefined {
 }
 
 /** A letter as a JSON value: dates in ISO 8601, and the body as `json`, `text` or `base64`. */
-export function asJson({ body, ...letter }: DeadLetter): object {
+export async function asJson({ body, ...letter }: DeadLetter): Promise<object> {
   return {
     ...letter,
     firstFailedAt: dateOf(letter.firstFailedAt),
     failedAt: dateOf(letter.failedAt),
     editedAt: dateOf(letter.editedAt),
-    body: letterBody({ body }),
+    body: await letterBody({ ...letter, body }),
   };
 }
 

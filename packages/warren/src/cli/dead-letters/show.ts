@@ -1,4 +1,4 @@
-import { type DeadLetter, letterBody } from "../../index.ts";
+import { type DeadLetter, type LetterBody, letterBody } from "../../index.ts";
 import { ago, asJson, dateOf, jsonText } from "./letter-text.ts";
 import { inSession } from "./session.ts";
 import { oneLine, printable } from "./table.ts";
@@ -11,31 +11,27 @@ interface ShowOptions {
 export function show(id: string, options: ShowOptions): Promise<void> {
   return inSession(async ({ letters, signal }) => {
     const found = await letters.show(id, { services: options.service, signal });
-    if (options.json === true) for (const letter of found) console.log(jsonText(asJson(letter), 2));
-    else print(found, id);
+    if (options.json === true) for (const letter of found) console.log(jsonText(await asJson(letter), 2));
+    else await print(found, id);
     return found.length > 0;
   });
 }
 
-function print(found: readonly DeadLetter[], id: string): void {
+async function print(found: readonly DeadLetter[], id: string): Promise<void> {
   if (found.length === 0) {
     console.error(noSuch(id));
     return;
   }
   if (found.length > 1) console.log(`${found.length} letters have this id.\n`);
-  console.log(
-    found
-      .map(described)
-      .join(`\n${"-".repeat(60)}\n\n`)
-      .trimEnd(),
-  );
+  console.log((await Promise.all(found.map(described))).join(`\n${"-".repeat(60)}\n\n`).trimEnd());
 }
 
 export function noSuch(id: string): string {
   return `No dead letter has the id ${oneLine(id)}. See: npx warren dead-letters list`;
 }
 
-function described(letter: DeadLetter): string {
+async function described(letter: DeadLetter): Promise<string> {
+  const body = await letterBody(letter);
   const facts: readonly (readonly [string, string | undefined])[] = [
     ["id", letter.id],
     ["service", letter.service],
@@ -51,6 +47,7 @@ function described(letter: DeadLetter): string {
     ["instance", letter.instance],
     ["conversation", letter.conversation],
     ["content type", letter.contentType],
+    ["compressed", letter.contentEncoding],
   ];
   const lines = facts.flatMap(([name, value]) =>
     value === undefined ? [] : [`${name.padEnd(13)} ${oneLine(value)}`],
@@ -60,7 +57,7 @@ function described(letter: DeadLetter): string {
     lines.join("\n"),
     letter.stack === undefined ? "" : `stack\n${indented(letter.stack)}`,
     headers.length === 0 ? "" : `headers\n${headers.join("\n")}`,
-    `body (${letter.body.byteLength} bytes${bodyKind(letter)})\n${indented(bodyText(letter))}`,
+    `body (${letter.body.byteLength} bytes${bodyKind(body)})\n${indented(bodyText(body))}`,
   ];
   return `${parts.filter((part) => part !== "").join("\n\n")}\n`;
 }
@@ -71,7 +68,7 @@ export const meanings: Readonly<Record<string, string>> = {
   "given-up": "given-up: failed, and its gaveUp has told others; a replay does not run it",
   "undo-failed": "undo-failed: what it should have undone is not undone",
   invalid: "invalid: not what the contract says",
-  undecodable: "undecodable: its bytes are no JSON",
+  undecodable: "undecodable: its bytes are not what its content type says, or nothing here reads that",
   unknown: "unknown: of a type that the service does not know",
   crashed: "crashed: its process was gone each time it was tried",
   rejected: "rejected: the broker was told to move it",
@@ -93,12 +90,11 @@ function when(at: number | undefined): string | undefined {
   return at === undefined ? undefined : `${dateOf(at)} (${ago(at)} ago)`;
 }
 
-function bodyKind(letter: DeadLetter): string {
-  return "base64" in letterBody(letter) ? ", Base64" : "";
+function bodyKind(body: LetterBody): string {
+  return "base64" in body ? ", Base64" : "";
 }
 
-function bodyText(letter: DeadLetter): string {
-  const body = letterBody(letter);
+function bodyText(body: LetterBody): string {
   if ("json" in body) return JSON.stringify(body.json, null, 2);
   return "text" in body ? body.text : body.base64;
 }

@@ -1,4 +1,4 @@
-import type { Clock, Logger, Principal, Timer } from "../../index.ts";
+import { type Clock, jsonText, type Logger, type Principal, type Timer } from "../../index.ts";
 import type { Caller } from "../edge.ts";
 import type { PushRule } from "./rule.ts";
 
@@ -99,7 +99,7 @@ export function hub({ maxConnections, heartbeatMs }: HubOptions, clock: Clock, l
     remove,
     tell(rule, event) {
       const data = rule.as(event);
-      const json = data === undefined ? undefined : JSON.stringify(data);
+      const json = data === undefined ? undefined : jsonText(data);
       if (json === undefined) return;
       const telling = { name: rule.name, json };
       for (const line of rule.to ? addressed(bySubject, rule.to(event)) : seeing(lines, rule, event))

@@ -9,6 +9,7 @@ export const properties: readonly Behaviour[] = [
     async run(stage) {
       const sent: Properties = {
         contentType: "application/json",
+        contentEncoding: "gzip",
         type: "market.buy",
         messageId: "id-1",
         correlationId: "correlation-1",
