@@ -37,7 +37,9 @@ const refusedTypes: Readonly<Record<number, string>> = {
   ...{ 17: "a Timestamp of MongoDB", 127: "MaxKey", 255: "MinKey" },
 };
 
-const ends = new Float64Array(maxDepth + 1);
+/** One more for the document around what is none. */
+const mostLevels = maxDepth + 1;
+const ends = new Float64Array(mostLevels);
 
 /**
  * Looks through BSON before it is read: its lengths fit into each other, it is not too deep, and holds nothing but data.
@@ -63,7 +65,7 @@ export function scan(bytes: Uint8Array): Scanned {
     const most = depth < 0 ? length : ends[depth]! - 1;
     if (end < start + 5 || end > most || (depth < 0 && end !== length))
       throw new Error(`a document in it says that it has ${end - start} bytes; it lies in ${most - start}`);
-    if (++depth >= maxDepth) throw new Error(`it is nested more deeply than ${maxDepth} levels`);
+    if (++depth >= mostLevels) throw new Error(`it is nested more deeply than ${maxDepth} levels`);
     ends[depth] = end;
   }
 
