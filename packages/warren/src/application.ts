@@ -1,5 +1,6 @@
 import type { AnyContract, Event } from "./contract/contract.ts";
 import type { Method } from "./contract/method.ts";
+import type { Directory } from "./directory/directory.ts";
 import type { Random } from "./id.ts";
 import type { Logger } from "./log.ts";
 import type { Joined, StoreTransaction } from "./outbox/sends.ts";
@@ -35,7 +36,7 @@ export interface AppOptions {
   readonly use?: readonly Middleware[];
   /** Around each call this process makes, except those to every instance. */
   readonly outgoing?: readonly CallMiddleware[];
-  /** Which version of your code this is: written on dead letters. @default none */
+  /** Which version of your code this is: written on dead letters, shown in the directory. @default none */
   readonly version?: string;
   /** @default pino to standard output */
   readonly log?: Logger;
@@ -113,6 +114,13 @@ export interface App extends AsyncDisposable {
     event: E,
     handle: (data: E extends Event<any, any, infer O> ? O : never, context: Context) => unknown,
   ): Promise<Subscription>;
+
+  /**
+   * Who is there: all instances of all services on this broker, and what changes. Opened by the first call, shared by the
+   * later ones, closed with the app. An app that never asks keeps none.
+   * @throws Fault UNAVAILABLE when no broker answers in time; Error while the app does not run
+   */
+  directory(): Promise<Directory>;
 
   /**
    * Begins a run of a saga, or joins the one of that id, and waits for what it gives: also where another process goes on
