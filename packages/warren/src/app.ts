@@ -44,8 +44,6 @@ const defaultAbandoned = 1_000;
 const defaultDrainMs = 10_000;
 /** A rollback, and a row that says that something is free again: some round trips to a database. */
 const givingBackMs = 2_000;
-/** A goodbye to the broker. */
-const closingMs = 500;
 const noTrail: Trail = {};
 
 /**
@@ -120,8 +118,9 @@ export function app(options: AppOptions): App {
     await Promise.all(parts.runtimes.map((runtime) => runtime.stop({ drainMs: left })));
     calls.stop();
     parts.presence.left();
-    const unlisted = listing?.then((opened) => opened.close()).catch(() => {});
-    await within(closingMs, Promise.all([consumed(), unlisted]));
+    // Not awaited: what was under way has had its time, and the connection ends now.
+    void consumed();
+    listing?.then((opened) => opened.close()).catch(() => {});
     await transport.close({ drainMs: Math.max(500, end - clock.now()) });
     phase = "stopped";
     log.info({}, "stopped");

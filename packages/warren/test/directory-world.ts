@@ -1,5 +1,9 @@
-import { vi } from "vitest";
-import type { Directory, DirectoryChange } from "../src/index.ts";
+import { type ChildProcess, spawn } from "node:child_process";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { onTestFinished, vi } from "vitest";
+import { amqpUrl } from "../../../test/amqp-url.ts";
+import { type Directory, type DirectoryChange, randomId, systemRandom } from "../src/index.ts";
 
 /** Changes of a directory from now on, as `kind service`. */
 export function noted(directory: Directory): DirectoryChange[] {
@@ -29,4 +33,21 @@ export async function untilKnown(
     { timeout: timeoutMs, interval: 5 },
   );
   return performance.now() - began;
+}
+
+/** A process of its own with one instance of the service `name`, on RabbitMQ. */
+export async function member(name: string): Promise<{ readonly id: string; readonly process: ChildProcess }> {
+  const file = join(import.meta.dirname, "fixtures/member.ts");
+  const child = spawn(process.execPath, ["--disable-warning=ExperimentalWarning", file], {
+    env: { ...process.env, AMQP_URL: amqpUrl(), MEMBER: name },
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  onTestFinished(() => void child.kill("SIGKILL"));
+  for await (const line of createInterface({ input: child.stdout })) return { id: line, process: child };
+  throw new Error("A member ended before it took work.");
+}
+
+/** A fresh name for a service. */
+export function fresh(name: string): string {
+  return `${name}-${randomId(systemRandom, 8)}`;
 }

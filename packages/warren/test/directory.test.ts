@@ -1,5 +1,5 @@
 import { describe, expect, it, vi } from "vitest";
-import { contractFingerprint, directory, names, service } from "../src/index.ts";
+import { contractFingerprint } from "../src/index.ts";
 import { noted, untilKnown } from "./directory-world.ts";
 import { gate, transports, world } from "./shape-world.ts";
 
