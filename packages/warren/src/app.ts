@@ -7,6 +7,9 @@ import { json } from "./codec/json.ts";
 import { reading } from "./codec/reading.ts";
 import { type AnyContract, contract, type Event } from "./contract/contract.ts";
 import { noteServices } from "./dead-letters/known-services.ts";
+import { type Directory, directory } from "./directory/directory.ts";
+import { presence } from "./directory/presence.ts";
+import { presenceTopology } from "./directory/topology.ts";
 import { listen } from "./events/listening.ts";
 import { type EventPublisher, eventPublisher } from "./events/publisher.ts";
 import { idSource, randomId, systemRandom } from "./id.ts";
@@ -57,6 +60,7 @@ export function app(options: AppOptions): App {
   let consumers: Consumer[] = [];
   let phase: "new" | "starting" | "failed" | "started" | "stopping" | "stopped" = "new";
   let stopping: Promise<void> | undefined;
+  let listing: Promise<Directory> | undefined;
 
   async function start(): Promise<void> {
     if (phase === "failed") throw new Error("This app could not start; make another one to try again.");
@@ -95,10 +99,12 @@ export function app(options: AppOptions): App {
     await Promise.all(attaching);
     for (const runtime of parts.runtimes) runtime.start();
     for (const host of parts.hosts) host.start();
+    if (phase === "starting") parts.presence.here();
   }
 
   async function stop(drainMs: number): Promise<void> {
     phase = "stopping";
+    parts.presence.leave();
     const end = clock.now() + drainMs;
     const consumed = (): Promise<unknown> => Promise.all(consumers.map((each) => each.stop()));
     const hosted = (): Promise<unknown> => Promise.all(parts.hosts.map((host) => host.stop()));
@@ -114,6 +120,10 @@ export function app(options: AppOptions): App {
     const left = Math.max(500, end - clock.now());
     await Promise.all(parts.runtimes.map((runtime) => runtime.stop({ drainMs: left })));
     calls.stop();
+    parts.presence.left();
+    // Not awaited: what was under way has had its time, and the connection ends now.
+    void consumed();
+    listing?.then((opened) => opened.close()).catch(() => {});
     await transport.close({ drainMs: Math.max(500, end - clock.now()) });
     phase = "stopped";
     log.info({}, "stopped");
@@ -140,6 +150,17 @@ export function app(options: AppOptions): App {
     };
   }
 
+  async function openDirectory(): Promise<Directory> {
+    if (phase !== "started") throw new Error(`app.directory: this app is ${phase}; use it while it runs.`);
+    const services = knownContracts(options).map(({ name }) => name);
+    listing ??= directory(transport, { ...parts, services });
+    // One that could not be opened is no reason not to try again.
+    listing.catch(() => {
+      listing = undefined;
+    });
+    return listing;
+  }
+
   function runtimeOf(store: Store<any>, what: string): StoreRuntime {
     if (phase === "new") throw new Error(`app.${what}: this app has not started; await app.start() first.`);
     const runtime = parts.runtimeOf(store);
@@ -161,6 +182,7 @@ export function app(options: AppOptions): App {
     call: (method, input, callOptions = {}) => calls.call(method, input, callOptions, noTrail) as never,
     emit: (event, data, { principal } = {}) => publisher.emit(event, data, { principal }),
     subscribe,
+    directory: openDirectory,
     transaction: async (store, work) => runTransaction(runtimeOf(store, "transaction"), parts.writer, work),
     join: (store, sql) => joined(runtimeOf(store, "join"), parts.writer, sql),
     run: (saga, input, runOptions) => sagas.run(saga, input, runOptions) as never,
@@ -244,6 +266,11 @@ function assemble(options: AppOptions) {
     wakeSagas: store && (() => sagas.wake(store)),
   });
   const runs = running(clock, maxAbandoned);
+  const present = presence({
+    ...{ ...common, random, version: options.version },
+    contracts: services.map(({ contract }) => contract),
+    active: () => runs.active,
+  });
   const runtimeOf = (store: Store<any>): StoreRuntime | undefined => runtimes.get(store);
   return {
     ...common,
@@ -259,6 +286,7 @@ function assemble(options: AppOptions) {
     publisher,
     writer,
     running: runs,
+    presence: present,
     ending,
     move,
     bury,
@@ -313,6 +341,7 @@ function topologyOf(services: readonly Service[], sagas: readonly string[], inst
   return mergedTopology([
     sharedTopology,
     ...services.map((service) => serviceTopology(service, instance)),
+    ...services.slice(0, 1).map(({ contract }) => presenceTopology(contract.name, instance)),
     { queues: sagas.map(deadQueue) },
   ]);
 }

@@ -2,6 +2,7 @@ import type { Codec } from "./codec/codec.ts";
 import type { CompressionOptions } from "./codec/compression.ts";
 import type { AnyContract, Event } from "./contract/contract.ts";
 import type { Method } from "./contract/method.ts";
+import type { Directory } from "./directory/directory.ts";
 import type { Random } from "./id.ts";
 import type { Logger } from "./log.ts";
 import type { Joined, StoreTransaction } from "./outbox/sends.ts";
@@ -37,7 +38,7 @@ export interface AppOptions {
   readonly use?: readonly Middleware[];
   /** Around each call this process makes, except those to every instance. */
   readonly outgoing?: readonly CallMiddleware[];
-  /** Which version of your code this is: written on dead letters. @default none */
+  /** Which version of your code this is: written on dead letters, shown in the directory. @default none */
   readonly version?: string;
   /** @default pino to standard output */
   readonly log?: Logger;
@@ -119,6 +120,13 @@ export interface App extends AsyncDisposable {
     event: E,
     handle: (data: E extends Event<any, any, infer O> ? O : never, context: Context) => unknown,
   ): Promise<Subscription>;
+
+  /**
+   * Who is there: all instances of all services on this broker, and what changes. Opened by the first call, shared by the
+   * later ones, closed with the app. An app that never asks keeps none.
+   * @throws Fault UNAVAILABLE when no broker answers in time; Error while the app does not run
+   */
+  directory(): Promise<Directory>;
 
   /**
    * Begins a run of a saga, or joins the one of that id, and waits for what it gives: also where another process goes on

@@ -16,6 +16,10 @@ export {
   rpc,
 } from "./contract/method.ts";
 export type { Issue, Schema } from "./contract/schema.ts";
+export type { DirectoryChange } from "./directory/changes.ts";
+export type { Directory, InstanceFilter } from "./directory/directory.ts";
+export type { DirectoryInstance, InstanceLoad } from "./directory/instance.ts";
+export type { DirectoryService } from "./directory/services.ts";
 export { Fault, isFault, type SystemCode, type SystemFault } from "./fault.ts";
 export { type FromEnvOptions, fromEnv } from "./from-env.ts";
 export { type Logger, silent } from "./log.ts";
@@ -130,6 +134,9 @@ export { type DeadLetter, type LetterBody, letterBody } from "./dead-letters/let
 export type { LetterEdit } from "./dead-letters/republish.ts";
 export type { Seen } from "./dead-letters/see.ts";
 export type { Decision, DecisionPart, StayedLetter } from "./dead-letters/tally.ts";
+export { contractFingerprint } from "./directory/contract-fingerprint.ts";
+export { type DirectoryOptions, directory } from "./directory/directory.ts";
+export type { DirectoryMessage, DirectoryObserver } from "./directory/observer.ts";
 export { isSystemCode, systemFaults } from "./fault.ts";
 export { type Random, randomId, systemRandom } from "./id.ts";
 export type { Headers, HeaderValue, Incoming, Outgoing, Properties } from "./message.ts";

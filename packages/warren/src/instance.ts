@@ -1,6 +1,7 @@
 import type { Compression } from "./codec/compression.ts";
 import type { Reading } from "./codec/reading.ts";
 import type { Event } from "./contract/contract.ts";
+import type { Presence } from "./directory/presence.ts";
 import { inOrder, orderedPrefetch } from "./events/in-order.ts";
 import { quarantine } from "./events/quarantine.ts";
 import type { Listener, Undo } from "./events/reacting.ts";
@@ -11,6 +12,8 @@ import { spreading } from "./reaction/spreading.ts";
 import type { Bury } from "./retry/bury.ts";
 import type { Move } from "./retry/move.ts";
 import type { RetryLater } from "./retry/retrier.ts";
+import { addressed } from "./rpc/addressed.ts";
+import { answering } from "./rpc/answering.ts";
 import { responder } from "./rpc/responder.ts";
 import { keepSchedules } from "./schedule/schedules.ts";
 import type { InvocationScope } from "./service/invocation.ts";
@@ -48,6 +51,7 @@ export interface InstanceOptions {
   readonly move: Move;
   readonly bury: Bury;
   readonly retryLater: RetryLater;
+  readonly presence: Presence;
   readonly maxBytes: number;
 }
 
@@ -70,7 +74,7 @@ export function consumeAs(options: InstanceOptions): readonly Promise<Consumer>[
     });
   const consuming = [
     transport.consume(names.requests(name), answer, { prefetch }),
-    transport.consume(names.instance(name, scope.instance), answer, { prefetch }),
+    consumeAddressed(options, answer, prefetch),
   ];
   if (group.length > 0) {
     const { sparing, alone } = quarantine({
@@ -92,6 +96,20 @@ export function consumeAs(options: InstanceOptions): readonly Promise<Consumer>[
   }
   const kept = keepSchedules(options, middleware).map((schedule) => Promise.resolve(schedule));
   return [...consuming, ...kept];
+}
+
+/** It goes on while the instance leaves, when all others have stopped: who calls it is told so at once. */
+async function consumeAddressed(
+  options: InstanceOptions,
+  answer: Handle,
+  prefetch: number,
+): Promise<Consumer> {
+  const { transport, scope, service, presence } = options;
+  const { name } = service.contract;
+  const answers = answering({ ...options, service: name, log: scope.log, instance: scope.instance });
+  const { handle, idle } = addressed({ service: name, instance: scope.instance, answer, answers, presence });
+  const consumer = await transport.consume(names.instance(name, scope.instance), handle, { prefetch });
+  return { stop: () => (presence.phase === "leaving" ? idle() : consumer.stop()) };
 }
 
 async function consumeInOrder(

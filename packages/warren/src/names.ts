@@ -30,6 +30,12 @@ export const names = {
   unheard: "warren.unheard",
   /** Queue with one message per service that ever started: what tools look up, as AMQP lists no queues. */
   services: "warren.services",
+  /** Fanout exchange of what instances say of themselves: that they are there, that they leave. */
+  directory: "warren.directory",
+  /** Where one who keeps a directory hears it, and gets answers. */
+  directoryListener: (id: string): string => `warren.directory.${id}`,
+  /** The key on `instanceExchange` that reaches every process once. No service can have this name. */
+  everyProcess: "warren",
   /** Exists while somebody looks through a queue, so that two do not each see half of it. */
   looking: (queue: string): string => `warren.looking.${queue}`,
 } as const;

@@ -6,6 +6,7 @@ import { brokerCommand } from "./broker.ts";
 import { conversationsCommand } from "./conversations.ts";
 import { databaseCommand } from "./database.ts";
 import { deadLettersCommand } from "./dead-letters.ts";
+import { directoryCommand } from "./directory.ts";
 import { docsCommand } from "./docs.ts";
 import { mapCommand } from "./map.ts";
 import { exitCodes, strictly } from "./usage.ts";
@@ -21,6 +22,7 @@ const program = new Command("npx warren")
   .addCommand(conversationsCommand())
   .addCommand(databaseCommand())
   .addCommand(deadLettersCommand())
+  .addCommand(directoryCommand())
   .addCommand(docsCommand())
   .addCommand(mapCommand())
   .addHelpText(
@@ -31,6 +33,8 @@ Examples:
   npx warren broker status    say whether it runs, and where
   npx warren broker down      stop it; its data stays
   npx warren database up      the same for a private PostgreSQL, and its DATABASE_URL
+
+  npx warren directory --watch              who is there, in which version, and what changes
 
   npx warren dead-letters list --group      what services gave up, by cause
   npx warren dead-letters --help            how to look at it, mend it and replay it

@@ -15,7 +15,7 @@ it("an undo that finds itself done is no failure, also where its handler makes a
   const undo = undoing({
     clock: systemClock,
     scope: { log: silent } as Partial<InvocationScope> as InvocationScope,
-    running: { aborted: false, abortAll: () => {}, run: () => {} },
+    running: { active: 0, aborted: false, abortAll: () => {}, run: () => {} },
     journal: {
       close: async () => [run],
       undoFailed: async (_runs, _by, error) => void failures.push(error),

@@ -13,6 +13,8 @@ export interface Running {
   run(handler: Handler, input: unknown, invocation: Invocation): unknown;
   /** Ends all of them with a Fault STOPPED, for when a drain takes too long. */
   abortAll(): void;
+  /** Handlers that are waited for. */
+  readonly active: number;
   /** `abortAll` was called: a Fault STOPPED says of this process that it ends, and not that something else has. */
   readonly aborted: boolean;
 }
@@ -64,6 +66,9 @@ export function running(clock: Clock, maxAbandoned: number): Running {
       if (result instanceof Promise) return wait(result, invocation);
       // Query builders and older libraries return promises of their own kind.
       return isThenable(result) ? wait(Promise.resolve(result), invocation) : result;
+    },
+    get active() {
+      return waiting.size;
     },
     get aborted() {
       return aborted;

@@ -1,3 +1,4 @@
+import { directoryExchange } from "../directory/topology.ts";
 import { eventQueue, orderedQueue, quarantineQueue } from "../events/queues.ts";
 import { names } from "../names.ts";
 import { tiersOf } from "../retry/policy.ts";
@@ -97,6 +98,7 @@ export const sharedTopology: Topology = {
     { name: names.unheard, type: "fanout" },
     { name: names.eventExchange, type: "topic", alternate: names.unheard },
     { name: names.instanceExchange, type: "direct" },
+    directoryExchange,
     deliverExchange,
   ],
   queues: [
