@@ -3,6 +3,8 @@ import type { Caller } from "../rpc/caller.ts";
 import type { Operation } from "../service/context.ts";
 import type { Trail } from "../trail.ts";
 import type { Transport } from "../transport.ts";
+import type { Observed } from "./gauges.ts";
+import type { HttpTelemetry } from "./http.ts";
 
 /**
  * What the features tell telemetry. They are given none where nothing listens, and then do exactly what they did without:
@@ -17,11 +19,32 @@ export interface Probe {
   publishing(transport: Transport): Pick<Transport, "publish">;
   /** The trail as the code that runs now hands it on: what is traced there is what causes the next message. */
   readonly trail: (trail: Trail) => Trail;
+  /** For what answers requests of clients outside. */
+  readonly http: HttpTelemetry;
+  /**
+   * Begins to observe what an app is made of, whenever metrics are collected.
+   * @returns ends it
+   */
+  observe(observed: Observed): () => void;
+  /** One message between those that keep the list of instances, as the dashboards of the seed name it. */
+  listed(direction: "sent" | "received", service: string, type: ListMessage): void;
   /** Something failed, and is tried again. */
   retried(service: string, operation: string): void;
   /** A message was given up. */
   buried(service: string, reason: string): void;
 }
+
+/** What an edge needs of it. */
+export type EdgeTelemetry = Pick<Probe, "http">;
+
+export type ListMessage =
+  | "worker_registration"
+  | "worker_deletion"
+  | "workers_list_request"
+  | "worker_list_update"
+  | "keepalive"
+  | "keepalive_response"
+  | "worker_removal";
 
 export interface SeamOptions {
   readonly operation: Operation;
