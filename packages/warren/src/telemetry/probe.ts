@@ -50,12 +50,17 @@ export interface SeamOptions {
   readonly operation: Operation;
   /** Where its messages come from; none where no message brings it, as with a schedule. */
   readonly queue?: string;
+  /** It undoes what the operation did. */
+  readonly isUndo?: boolean;
   /** The codes of the faults that are answers, as the contract says. */
   readonly declared?: readonly string[];
 }
 
 /** Where work of one kind is followed. */
 export interface Seam {
-  /** @returns the message to go on with, which has its `work` */
-  begin(message: Incoming): Incoming;
+  /**
+   * @param causes the `traceparent`s of what also led to it, as far as they are known
+   * @returns the message to go on with, which has its `work`
+   */
+  begin(message: Incoming, causes?: readonly (string | null | undefined)[]): Incoming;
 }
