@@ -7,6 +7,7 @@ import { ordersCase } from "./orders/case.ts";
 import { outboxCase } from "./outbox/case.ts";
 import { retryCase } from "./retry/case.ts";
 import { rpcCase } from "./rpc/case.ts";
+import { telemetryCase } from "./telemetry/case.ts";
 
 const usage = `npm run bench -- <case> [--seconds N] [--rounds N] [--json]
 
@@ -24,6 +25,8 @@ Cases
              what a relay costs that has nothing to do.
   directory  10, 100 and 1,000 simulated instances: the directory's messages, the memory of a listener, and how soon
              it knows who joined, left or was killed. By default 90 s for each number of listeners.
+  telemetry  Calls on RabbitMQ without OpenTelemetry, with traces and metrics, with traces that are sampled out, and with
+             metrics alone.
   orders     The orders example at 100 orders/s: from ordered to shipped, through four services in one process on SQLite.
              By default one round of 60 s.
 
@@ -43,6 +46,7 @@ const cases: Readonly<Record<string, Case>> = {
   rpc: { run: rpcCase },
   embedded: { run: embeddedCase },
   events: { run: eventsCase },
+  telemetry: { run: telemetryCase },
   orders: { run: ordersCase, seconds: 60, rounds: 1 },
   directory: { run: directoryCase, seconds: 90, rounds: 5 },
   retry: { run: retryCase, seconds: 60, rounds: 3 },

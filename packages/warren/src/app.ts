@@ -32,10 +32,11 @@ import { mergedTopology } from "./service/merged-topology.ts";
 import type { Place } from "./service/middleware.ts";
 import { running } from "./service/running.ts";
 import type { Service } from "./service/service.ts";
-import { serviceTopology, sharedTopology } from "./service/topology.ts";
+import { serviceTopology, sharedQueues, sharedTopology } from "./service/topology.ts";
 import { expiringOf } from "./store/retention.ts";
 import { type StoreRuntime, storeRuntime } from "./store/runtime.ts";
 import type { Store } from "./store.ts";
+import { telemetry } from "./telemetry/telemetry.ts";
 import { delay, systemClock } from "./time.ts";
 import type { Trail } from "./trail.ts";
 import type { Consumer, Topology } from "./transport.ts";
@@ -61,6 +62,7 @@ export function app(options: AppOptions): App {
   let phase: "new" | "starting" | "failed" | "started" | "stopping" | "stopped" = "new";
   let stopping: Promise<void> | undefined;
   let listing: Promise<Directory> | undefined;
+  let unobserve = (): void => {};
 
   async function start(): Promise<void> {
     if (phase === "failed") throw new Error("This app could not start; make another one to try again.");
@@ -100,6 +102,7 @@ export function app(options: AppOptions): App {
     for (const runtime of parts.runtimes) runtime.start();
     for (const host of parts.hosts) host.start();
     if (phase === "starting") parts.presence.here();
+    unobserve = parts.observe(() => instance.health().ready);
   }
 
   async function stop(drainMs: number): Promise<void> {
@@ -126,6 +129,7 @@ export function app(options: AppOptions): App {
     listing?.then((opened) => opened.close()).catch(() => {});
     await transport.close({ drainMs: Math.max(500, end - clock.now()) });
     phase = "stopped";
+    unobserve();
     log.info({}, "stopped");
   }
 
@@ -177,6 +181,7 @@ export function app(options: AppOptions): App {
     contracts: knownContracts(options),
     log,
     clock,
+    telemetry: parts.probe,
     client: (contract) => boundClient(calls, contract, noTrail) as never,
     every: (contract) => boundEveryClient(calls, contract, noTrail) as never,
     call: (method, input, callOptions = {}) => calls.call(method, input, callOptions, noTrail) as never,
@@ -216,7 +221,9 @@ function assemble(options: AppOptions) {
   const maxAbandoned = wholeNumber("app: `limits.abandoned`", options.limits?.abandoned, defaultAbandoned);
   const nextId = idSource(instance);
   const codec = options.codec ?? json;
+  const probe = telemetry(options.telemetry, { clock, instance, system: transport.name });
   const common = {
+    probe,
     transport,
     codec,
     reading: reading(
@@ -230,19 +237,21 @@ function assemble(options: AppOptions) {
     instance,
     maxBytes: transport.maxMessageBytes,
   };
-  const calls = intercepted(caller({ ...common, maxCalls, maxCallBytes }), options.outgoing ?? [], {
+  const inner = intercepted(caller({ ...common, maxCalls, maxCallBytes }), options.outgoing ?? [], {
     around: "calls",
     clock,
     log,
   });
-  const publisher: EventPublisher = eventPublisher(common);
+  const calls = probe?.calls(inner) ?? inner;
+  const publishing = probe?.publishing(transport) ?? transport;
+  const publisher: EventPublisher = eventPublisher({ ...common, transport: publishing });
   const writer = entryWriter({ ...common, publisher });
   const ending = new AbortController();
   // Every message that waits to be moved listens; Node.js before 24 takes more than ten for a leak.
   setMaxListeners(0, ending.signal);
   const move = mover(transport, clock, log, ending.signal);
-  const bury = burying({ move, clock, log, instance, version: options.version });
-  const deliver = delivery({ ...common, caller: calls, bury, random });
+  const bury = burying({ move, clock, log, instance, version: options.version, probe });
+  const deliver = delivery({ ...common, transport: publishing, caller: calls, bury, random });
   const runtimes = runtimesOf(
     { ...options, services, stores: [...(options.stores ?? []), ...sagas.stores] },
     { transport, deliver, clock, log, instance },
@@ -290,8 +299,19 @@ function assemble(options: AppOptions) {
     ending,
     move,
     bury,
-    retryLater: retrier({ transport, clock, log, move, bury }),
+    retryLater: retrier({ transport, clock, log, move, bury, probe }),
     scope,
+    observe: (isReady: () => boolean): (() => void) =>
+      probe?.observe({
+        transport,
+        services: services.map((service) => ({
+          name: service.contract.name,
+          queues: sharedQueues(service),
+        })),
+        stores: [...runtimes.keys()],
+        version: options.version,
+        isReady,
+      }) ?? (() => {}),
     scopeOf: (service: Service) => ({
       service,
       // What keeps events for sagas is Warren's own: nobody is to be let in there, and nothing of theirs is to be counted.

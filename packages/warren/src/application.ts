@@ -18,6 +18,8 @@ import type { Middleware } from "./service/middleware.ts";
 import type { Service } from "./service/service.ts";
 import type { Retention } from "./store/retention.ts";
 import type { Sql, Store } from "./store.ts";
+import type { EdgeTelemetry } from "./telemetry/probe.ts";
+import type { TelemetryOptions } from "./telemetry/telemetry.ts";
 import type { Clock } from "./time.ts";
 import type { Transport } from "./transport.ts";
 
@@ -51,6 +53,11 @@ export interface AppOptions {
   readonly compression?: CompressionOptions;
   /** How long the stores of this process keep what they keep to do things once. */
   readonly retention?: Partial<Retention>;
+  /**
+   * What is traced and measured. By default it goes wherever the OpenTelemetry SDK sends it that is set up when the app is
+   * made; without one nothing is done for it, nor with `false`.
+   */
+  readonly telemetry?: TelemetryOptions | false;
   readonly clock?: Clock;
   readonly random?: Random;
 }
@@ -92,6 +99,8 @@ export interface App extends AsyncDisposable {
   readonly contracts: readonly AnyContract[];
   readonly log: Logger;
   readonly clock: Clock;
+  /** For edges, which follow their requests by it; `undefined` where nothing is traced or measured. */
+  readonly telemetry: EdgeTelemetry | undefined;
 
   /** A typed client; any instance of the service may answer. Usable once the app has started. */
   client<C extends AnyContract>(contract: C): Client<C>;

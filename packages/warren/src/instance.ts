@@ -34,6 +34,7 @@ import {
   type Service,
 } from "./service/service.ts";
 import { interests } from "./service/topology.ts";
+import type { Probe } from "./telemetry/probe.ts";
 import type { Clock } from "./time.ts";
 import type { Consumer, Handle, Transport } from "./transport.ts";
 
@@ -53,6 +54,7 @@ export interface InstanceOptions {
   readonly retryLater: RetryLater;
   readonly presence: Presence;
   readonly maxBytes: number;
+  readonly probe: Probe | undefined;
 }
 
 /**

@@ -5,6 +5,7 @@ import type { Event } from "../contract/contract.ts";
 import { validated } from "../contract/schema.ts";
 import type { HeaderValue, Outgoing } from "../message.ts";
 import { headers, names } from "../names.ts";
+import type { Probe } from "../telemetry/probe.ts";
 import type { Clock } from "../time.ts";
 import { leaveTrail, type Trail } from "../trail.ts";
 import type { Transport } from "../transport.ts";
@@ -22,7 +23,7 @@ export interface EventPublisher {
 }
 
 export interface EventPublisherOptions {
-  readonly transport: Transport;
+  readonly transport: Pick<Transport, "publish">;
   /** What events are written in where nothing else is said. */
   readonly codec: Codec;
   readonly compression?: Compression | undefined;
@@ -30,12 +31,14 @@ export interface EventPublisherOptions {
   readonly nextId: () => string;
   readonly instance: string;
   readonly maxBytes: number;
+  readonly probe?: Probe | undefined;
 }
 
 /** Publishes events as CloudEvents 1.0 in binary mode: the body is the data, attributes are properties and headers. */
 export function eventPublisher(options: EventPublisherOptions): EventPublisher {
-  const { transport, codec: usual, compression, clock, nextId, instance, maxBytes } = options;
-  const message: EventPublisher["message"] = async (event, data, trail, codec = usual) => {
+  const { transport, codec: usual, compression, clock, nextId, instance, maxBytes, probe } = options;
+  const message: EventPublisher["message"] = async (event, data, given, codec = usual) => {
+    const trail = probe?.trail(given) ?? given;
     const checked = await validated(event.schema, data, "INVALID_EVENT", `The event ${event.id}`);
     const whole = encoded(codec, checked, `The event ${event.id}`, maxBytes, "INVALID_EVENT");
     const { body, contentEncoding } =

@@ -23,7 +23,7 @@ export interface StoredCall {
  * @throws Fault BAD_MESSAGE where this process cannot read it
  */
 export async function storedCall(entry: StoredEntry, reading: Reading): Promise<StoredCall> {
-  const { message, type, conversation } = entry;
+  const { message, type, conversation, service } = entry;
   const incoming = asIncoming(entry);
   return {
     method: methodOf(type),
@@ -35,7 +35,7 @@ export async function storedCall(entry: StoredEntry, reading: Reading): Promise<
       ifDown: "fail",
       ...(message.expirationMs !== undefined && { timeoutMs: message.expirationMs }),
     },
-    trail: { conversation, principal: principalOf(incoming), trace: traceOf(incoming) },
+    trail: { service, conversation, principal: principalOf(incoming), trace: traceOf(incoming) },
   };
 }
 

@@ -10,6 +10,7 @@ import { headers } from "../names.ts";
 import type { Principal } from "../principal.ts";
 import { callPlan } from "../rpc/plan.ts";
 import { storedKey } from "../stored-key.ts";
+import type { Probe } from "../telemetry/probe.ts";
 import type { Clock } from "../time.ts";
 import { leaveTrail, type Trail } from "../trail.ts";
 import { wholeNumber } from "../whole-number.ts";
@@ -59,6 +60,7 @@ export interface EntryWriterOptions {
   readonly nextId: () => string;
   readonly instance: string;
   readonly maxBytes: number;
+  readonly probe?: Probe | undefined;
 }
 
 const maxLaneChars = 200;
@@ -66,7 +68,7 @@ const maxLaneChars = 200;
 const longestTimeoutMs = 2 ** 32 - 1;
 
 export function entryWriter(options: EntryWriterOptions): EntryWriter {
-  const { publisher, codec: usual, compression, clock, nextId, instance, maxBytes } = options;
+  const { publisher, codec: usual, compression, clock, nextId, instance, maxBytes, probe } = options;
 
   async function bodyOf(codec: Codec, input: unknown, what: string): Promise<Packed> {
     const body = encoded(codec, input, what, maxBytes, "INVALID_INPUT");
@@ -93,7 +95,8 @@ export function entryWriter(options: EntryWriterOptions): EntryWriter {
       };
     },
     async call(method, input, about, { lane, timeoutMs, principal } = {}) {
-      const { service, trail, delayMs = 0, codec = usual } = about;
+      const { service, delayMs = 0, codec = usual } = about;
+      const trail = probe?.trail(about.trail) ?? about.trail;
       const plan = callPlan(method);
       const expirationMs = wholeNumber(
         `send ${plan.id}: timeoutMs`,

@@ -192,10 +192,12 @@ export function answering(options: AnsweringOptions): Answering {
     tell,
     reply,
     keep,
-    answerFault: (message, fault, reason) =>
-      message.replyTo === undefined
+    answerFault(message, fault, reason) {
+      message.work?.fail(fault);
+      return message.replyTo === undefined
         ? keep(message, fault, reason)
-        : reply(message, faultBytes(codecOf(message), fault), fault.code),
+        : reply(message, faultBytes(codecOf(message), fault), fault.code);
+    },
   };
 }
 

@@ -1,0 +1,15 @@
+import { app, silent } from "warren";
+import { rabbitmq } from "warren/rabbitmq";
+import { argument, say } from "../child.ts";
+import { type Load, load } from "../load.ts";
+import { echo } from "../rpc/contract.ts";
+import { payload } from "../rpc/payload.ts";
+import { type Mode, setUp } from "./sdk.ts";
+
+const { mode, ...how } = argument<Load & { mode: Mode }>();
+setUp(mode);
+const shop = app({ transport: rabbitmq(process.env.AMQP_URL!), log: silent });
+await shop.start();
+const client = shop.client(echo);
+say(await load(() => client.echo(payload), how));
+await shop.stop();

@@ -1,0 +1,14 @@
+import { app, service, silent } from "warren";
+import { rabbitmq } from "warren/rabbitmq";
+import { argument, say } from "../child.ts";
+import { echo } from "../rpc/contract.ts";
+import { type Mode, setUp } from "./sdk.ts";
+
+setUp(argument<{ mode: Mode }>().mode);
+const shop = app({
+  transport: rabbitmq(process.env.AMQP_URL!),
+  services: [service(echo, { methods: { echo: (input) => input } })],
+  log: silent,
+});
+await shop.start();
+say({});
