@@ -1,5 +1,4 @@
 import { setMaxListeners } from "node:events";
-import { pino } from "pino";
 import type { App, AppOptions, Subscription } from "./application.ts";
 import type { Codec } from "./codec/codec.ts";
 import { compressionOf } from "./codec/compression.ts";
@@ -12,8 +11,10 @@ import { presence } from "./directory/presence.ts";
 import { presenceTopology } from "./directory/topology.ts";
 import { listen } from "./events/listening.ts";
 import { type EventPublisher, eventPublisher } from "./events/publisher.ts";
+import { readiness } from "./health/readiness.ts";
 import { idSource, randomId, systemRandom } from "./id.ts";
 import { consumeAs } from "./instance.ts";
+import { plainLogger } from "./logs/plain.ts";
 import { names } from "./names.ts";
 import { delivery } from "./outbox/delivery.ts";
 import { type RelayOptions, relay } from "./outbox/relay.ts";
@@ -63,6 +64,8 @@ export function app(options: AppOptions): App {
   let stopping: Promise<void> | undefined;
   let listing: Promise<Directory> | undefined;
   let unobserve = (): void => {};
+  let isRetired = false;
+  const atEnd: (() => unknown)[] = [];
 
   async function start(): Promise<void> {
     if (phase === "failed") throw new Error("This app could not start; make another one to try again.");
@@ -102,7 +105,7 @@ export function app(options: AppOptions): App {
     for (const runtime of parts.runtimes) runtime.start();
     for (const host of parts.hosts) host.start();
     if (phase === "starting") parts.presence.here();
-    unobserve = parts.observe(() => instance.health().ready);
+    unobserve = parts.observe(async () => (await instance.health()).ready);
   }
 
   async function stop(drainMs: number): Promise<void> {
@@ -130,6 +133,9 @@ export function app(options: AppOptions): App {
     await transport.close({ drainMs: Math.max(500, end - clock.now()) });
     phase = "stopped";
     unobserve();
+    for (const outcome of await Promise.allSettled(atEnd.map(async (run) => run())))
+      if (outcome.status === "rejected")
+        log.error({ err: outcome.reason }, "what was to run after the end failed");
     log.info({}, "stopped");
   }
 
@@ -198,11 +204,16 @@ export function app(options: AppOptions): App {
       stopping ??= stop(drainMs);
       return stopping;
     },
-    health() {
-      if (phase !== "started") return { ready: false, reason: `the app is ${phase}` };
-      const { publishing, consuming, reason } = transport.state;
-      return { ready: publishing && consuming, reason };
+    health: readiness({
+      ...parts,
+      idle: () =>
+        phase !== "started" ? `the app is ${phase}` : isRetired ? "the app is about to stop" : undefined,
+      stores: parts.runtimes.map(({ store }) => store),
+    }),
+    retire() {
+      isRetired = true;
     },
+    onStopped: (run) => void (phase === "stopped" ? run() : atEnd.push(run)),
     [Symbol.asyncDispose]: () => instance.stop(),
   };
   return instance;
@@ -215,7 +226,7 @@ function assemble(options: AppOptions) {
   const services = [...(options.services ?? []), ...sagas.services];
   checkUnique(services);
   const instance = randomId(random, 12);
-  const log = (options.log ?? pino()).child({ instance });
+  const log = (options.log ?? plainLogger()).child({ instance });
   const maxCalls = wholeNumber("app: `limits.calls`", options.limits?.calls, defaultCalls);
   const maxCallBytes = wholeNumber("app: `limits.callBytes`", options.limits?.callBytes, defaultCallBytes);
   const maxAbandoned = wholeNumber("app: `limits.abandoned`", options.limits?.abandoned, defaultAbandoned);
@@ -301,7 +312,7 @@ function assemble(options: AppOptions) {
     bury,
     retryLater: retrier({ transport, clock, log, move, bury, probe }),
     scope,
-    observe: (isReady: () => boolean): (() => void) =>
+    observe: (isReady: () => Promise<boolean>): (() => void) =>
       probe?.observe({
         transport,
         services: services.map((service) => ({

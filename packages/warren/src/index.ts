@@ -1,7 +1,7 @@
 // For those who write services.
 
 export { app } from "./app.ts";
-export type { App, AppOptions, EmitOptions, Health, Limits, Subscription } from "./application.ts";
+export type { App, AppOptions, EmitOptions, Limits, Subscription } from "./application.ts";
 export { type AsyncApiOptions, asyncApi } from "./asyncapi/async-api.ts";
 export type { AsyncApiDocument } from "./asyncapi/document.ts";
 export type { CompressionOptions, ContentEncoding } from "./codec/compression.ts";
@@ -22,6 +22,7 @@ export type { DirectoryInstance, InstanceLoad } from "./directory/instance.ts";
 export type { DirectoryService } from "./directory/services.ts";
 export { Fault, isFault, type SystemCode, type SystemFault } from "./fault.ts";
 export { type FromEnvOptions, fromEnv } from "./from-env.ts";
+export type { Check, Health } from "./health/health.ts";
 export { type Logger, silent } from "./log.ts";
 export { mapMermaid } from "./map/map-mermaid.ts";
 export { type MapOptions, mapOf } from "./map/map-of.ts";
@@ -151,6 +152,7 @@ export { contractFingerprint } from "./directory/contract-fingerprint.ts";
 export { type DirectoryOptions, directory } from "./directory/directory.ts";
 export type { DirectoryMessage, DirectoryObserver } from "./directory/observer.ts";
 export { isSystemCode, systemFaults } from "./fault.ts";
+export { alive, type HealthDocument, healthDocument } from "./health/health.ts";
 export { type Random, randomId, systemRandom } from "./id.ts";
 export type { Headers, HeaderValue, Incoming, Outgoing, Properties } from "./message.ts";
 export { headers, names } from "./names.ts";
@@ -171,5 +173,5 @@ export {
 export type { FollowedRequest, HttpRequest, HttpTelemetry } from "./telemetry/http.ts";
 export type { EdgeTelemetry } from "./telemetry/probe.ts";
 export { type Clock, delay, systemClock, type Timer } from "./time.ts";
-export { type Trail, traceIdsOf } from "./trail.ts";
+export type { Trail } from "./trail.ts";
 export type * from "./transport.ts";

@@ -72,14 +72,6 @@ export function traceOf(message: Incoming): Headers | undefined {
   return trace;
 }
 
-/** The ids of a trace as they stand in lines of a log; `undefined` where there is none. */
-export function traceIdsOf(
-  trace: Headers | undefined,
-): { readonly trace_id: string; readonly span_id: string } | undefined {
-  const [, trace_id, span_id] = String(trace?.traceparent ?? "").split("-");
-  return trace_id?.length === 32 && span_id?.length === 16 ? { trace_id, span_id } : undefined;
-}
-
 /** Adds a trail to the headers of a message that it causes. */
 export function leaveTrail(into: Record<string, HeaderValue>, trail: Trail): Record<string, HeaderValue> {
   if (trail.conversation !== undefined) into[headers.conversation] = trail.conversation;

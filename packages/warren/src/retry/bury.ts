@@ -1,9 +1,9 @@
+import { aboutMessage } from "../about-message.ts";
 import type { Logger } from "../log.ts";
 import type { Headers, Incoming } from "../message.ts";
 import { headers, names } from "../names.ts";
 import type { Probe } from "../telemetry/probe.ts";
 import type { Clock } from "../time.ts";
-import { conversationOf } from "../trail.ts";
 import type { Disposition } from "../transport.ts";
 import { attemptOf, failedTrace } from "./attempt.ts";
 import { stackOf, textOf } from "./error-text.ts";
@@ -69,11 +69,8 @@ export function burying({ move, clock, log, instance, version, probe }: BuryOpti
   async function put(message: Incoming, notice: DeathNotice): Promise<Disposition> {
     const { service, reason, error } = notice;
     const queue = names.dead(service);
-    const about = { service, reason, type: message.type, messageId: message.messageId, err: error };
-    log.error(
-      { ...about, conversation: conversationOf(message) },
-      `a message became a dead letter in ${queue}`,
-    );
+    const about = { service, reason, ...aboutMessage(message), err: error };
+    log.error(about, `a message became a dead letter in ${queue}`);
     const why = reasons(message, notice);
     const grave = (fields: Headers): Destination => ({
       exchange: "",

@@ -1,9 +1,9 @@
+import { aboutMessage } from "../about-message.ts";
 import type { Logger } from "../log.ts";
 import type { Incoming } from "../message.ts";
 import { names } from "../names.ts";
 import type { Probe } from "../telemetry/probe.ts";
 import type { Clock } from "../time.ts";
-import { conversationOf } from "../trail.ts";
 import type { Disposition, Transport } from "../transport.ts";
 import { attemptOf, failedTrace, forNextAttempt } from "./attempt.ts";
 import type { Bury, DeathNotice } from "./bury.ts";
@@ -49,9 +49,7 @@ export function retrier({ transport, clock, log, move, bury, probe }: RetrierOpt
       {
         err: notice.error,
         service: notice.service,
-        type: message.type,
-        messageId: message.messageId,
-        conversation: conversationOf(message),
+        ...aboutMessage(message),
         attempt: attemptOf(message),
         retryInMs: tierMs,
       },

@@ -1,3 +1,4 @@
+import { traceIds } from "../about-message.ts";
 import type { Codec } from "../codec/codec.ts";
 import { type AnyContract, type Event, eventsOf } from "../contract/contract.ts";
 import type { Expiring } from "../deadlines.ts";
@@ -16,7 +17,7 @@ import type { Saga } from "../saga/saga.ts";
 import type { StoreRuntime } from "../store/runtime.ts";
 import type { Unit } from "../store/unit.ts";
 import type { Clock } from "../time.ts";
-import { conversationOf, principalOf, type Trail, traceIdsOf, traceOf } from "../trail.ts";
+import { conversationOf, principalOf, type Trail, traceOf } from "../trail.ts";
 import type { Work } from "../work.ts";
 import type { Context, Operation, Uses } from "./context.ts";
 import { perUse } from "./per-use.ts";
@@ -126,7 +127,7 @@ export class Invocation implements Context, Expiring {
       operation: this.operation.id,
       messageId: this.messageId,
       conversation: this.conversation,
-      ...traceIdsOf(traceOf(this.#message)),
+      ...traceIds(traceOf(this.#message)),
     });
     return this.#log;
   }

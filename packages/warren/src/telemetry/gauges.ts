@@ -11,7 +11,7 @@ export interface Observed {
   readonly services: readonly { readonly name: string; readonly queues: readonly string[] }[];
   readonly stores: readonly Store<any>[];
   readonly version: string | undefined;
-  readonly isReady: () => boolean;
+  readonly isReady: () => Promise<boolean>;
 }
 
 /** What takes longer is not waited for: a collection is not to fail, nor to wait, for a broker that does not answer. */
@@ -44,6 +44,7 @@ export function observe(meter: Meter, { clock, instance }: Signals, observed: Ob
   );
   const own = services.map(({ name }) => ({ service: name, version, instance }));
   const looks: Look[] = [
+    readyLook(isReady),
     ...services.flatMap(({ name, queues }) => queues.map((queue) => queueLook(transport, name, queue))),
     ...stores.map((store, index) => outboxLook(store, labelOf(stores, index), () => clock.now())),
   ];
@@ -52,7 +53,6 @@ export function observe(meter: Meter, { clock, instance }: Signals, observed: Ob
     const answers: (() => void)[] = [];
     const tell: Parameters<Look>[0] = (name, value, attributes) =>
       void answers.push(() => result.observe(made.get(name)!, value, attributes));
-    tell("warren.ready", isReady() ? 1 : 0, {});
     for (const attributes of own) tell("warren.instances", 1, attributes);
     const all = Promise.allSettled(looks.map((look) => look(tell)));
     const over = Promise.withResolvers<void>();
@@ -73,6 +73,11 @@ function labelOf(stores: readonly Store<any>[], index: number): string {
   const { name } = stores[index]!;
   const before = stores.slice(0, index).filter((other) => other.name === name).length;
   return before === 0 ? name : `${name}-${before + 1}`;
+}
+
+function readyLook(isReady: () => Promise<boolean>): Look {
+  const ask = once(isReady);
+  return (tell) => ask()?.then((ready) => tell("warren.ready", ready ? 1 : 0, {}));
 }
 
 function queueLook(transport: Observed["transport"], service: string, queue: string): Look {
