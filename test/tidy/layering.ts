@@ -25,6 +25,7 @@ const folders: Record<string, Layer> = {
   broker: "broker",
   database: "broker",
   gateway: "edge",
+  "open-telemetry": "sdk",
   testing: "testing",
   cli: "cli",
 };
@@ -37,6 +38,7 @@ type Layer =
   | "machine"
   | "broker"
   | "edge"
+  | "sdk"
   | "testing"
   | "cli";
 
@@ -49,6 +51,7 @@ const mayImport: Record<Layer, readonly (Layer | "index")[]> = {
   machine: ["vocabulary"],
   broker: ["vocabulary", "machine"],
   edge: ["index"],
+  sdk: ["vocabulary"],
   testing: ["index", "vocabulary"],
   cli: ["index", "broker"],
 };
@@ -60,7 +63,7 @@ const exceptions: Record<string, string> = {
   "from-env.ts -> rabbitmq": "chooses the transport at run time; imported only when chosen",
 };
 
-/** vocabulary <- features <- app; transports on vocabulary only; nothing imports gateway, testing or cli. */
+/** vocabulary <- features <- app; transports on vocabulary only; nothing imports gateway, open-telemetry, testing or cli. */
 export function checkLayering(files: readonly SourceFile[]): string[] {
   return files
     .filter(({ path }) => path.startsWith(src) && !isTest(path))
