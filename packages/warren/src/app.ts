@@ -30,6 +30,7 @@ import { serviceTopology, sharedTopology } from "./service/topology.ts";
 import { expiringOf } from "./store/retention.ts";
 import { type StoreRuntime, storeRuntime } from "./store/runtime.ts";
 import type { Store } from "./store.ts";
+import { telemetry } from "./telemetry/telemetry.ts";
 import { delay, systemClock } from "./time.ts";
 import type { Trail } from "./trail.ts";
 import type { Consumer, Topology } from "./transport.ts";
@@ -190,7 +191,9 @@ function assemble(options: AppOptions) {
   const maxCallBytes = wholeNumber("app: `limits.callBytes`", options.limits?.callBytes, defaultCallBytes);
   const maxAbandoned = wholeNumber("app: `limits.abandoned`", options.limits?.abandoned, defaultAbandoned);
   const nextId = idSource(instance);
+  const probe = telemetry(options.telemetry, { clock, instance, system: transport.name });
   const common = {
+    probe,
     transport,
     codec: json,
     clock,
@@ -199,19 +202,21 @@ function assemble(options: AppOptions) {
     instance,
     maxBytes: transport.maxMessageBytes,
   };
-  const calls = intercepted(caller({ ...common, maxCalls, maxCallBytes }), options.outgoing ?? [], {
+  const inner = intercepted(caller({ ...common, maxCalls, maxCallBytes }), options.outgoing ?? [], {
     around: "calls",
     clock,
     log,
   });
-  const publisher: EventPublisher = eventPublisher(common);
+  const calls = probe?.calls(inner) ?? inner;
+  const publishing = probe?.publishing(transport) ?? transport;
+  const publisher: EventPublisher = eventPublisher({ ...common, transport: publishing });
   const writer = entryWriter({ ...common, publisher });
   const ending = new AbortController();
   // Every message that waits to be moved listens; Node.js before 24 takes more than ten for a leak.
   setMaxListeners(0, ending.signal);
   const move = mover(transport, clock, log, ending.signal);
-  const bury = burying({ move, clock, log, instance, version: options.version });
-  const deliver = delivery({ transport, caller: calls, bury, log, random });
+  const bury = burying({ move, clock, log, instance, version: options.version, probe });
+  const deliver = delivery({ transport: publishing, caller: calls, bury, log, random, probe });
   const runtimes = runtimesOf(
     { ...options, services, stores: [...(options.stores ?? []), ...sagas.stores] },
     { transport, deliver, clock, log, instance },
@@ -251,7 +256,7 @@ function assemble(options: AppOptions) {
     ending,
     move,
     bury,
-    retryLater: retrier({ transport, clock, log, move, bury }),
+    retryLater: retrier({ transport, clock, log, move, bury, probe }),
     scope,
     scopeOf: (service: Service) => ({
       service,

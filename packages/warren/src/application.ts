@@ -15,6 +15,7 @@ import type { Middleware } from "./service/middleware.ts";
 import type { Service } from "./service/service.ts";
 import type { Retention } from "./store/retention.ts";
 import type { Sql, Store } from "./store.ts";
+import type { TelemetryOptions } from "./telemetry/telemetry.ts";
 import type { Clock } from "./time.ts";
 import type { Transport } from "./transport.ts";
 
@@ -44,6 +45,11 @@ export interface AppOptions {
   readonly limits?: Partial<Limits>;
   /** How long the stores of this process keep what they keep to do things once. */
   readonly retention?: Partial<Retention>;
+  /**
+   * What is traced and measured. By default it goes wherever the OpenTelemetry SDK sends it that is set up when the app is
+   * made; without one nothing is done for it, nor with `false`.
+   */
+  readonly telemetry?: TelemetryOptions | false;
   readonly clock?: Clock;
   readonly random?: Random;
 }

@@ -30,6 +30,7 @@ import {
   type Service,
 } from "./service/service.ts";
 import { interests } from "./service/topology.ts";
+import type { Probe } from "./telemetry/probe.ts";
 import type { Clock } from "./time.ts";
 import type { Consumer, Handle, Transport } from "./transport.ts";
 
@@ -47,6 +48,7 @@ export interface InstanceOptions {
   readonly bury: Bury;
   readonly retryLater: RetryLater;
   readonly maxBytes: number;
+  readonly probe: Probe | undefined;
 }
 
 /**

@@ -1,3 +1,5 @@
+import type { Work } from "./work.ts";
+
 /** Values that survive as AMQP headers unchanged. */
 export type HeaderValue = string | number | boolean;
 export type Headers = Readonly<Record<string, HeaderValue>>;
@@ -41,4 +43,6 @@ export interface Incoming extends Properties {
   readonly redelivered: boolean;
   /** How often it came back undone: given back, or its consumer gone. 0 where the queue does not count, as classic ones do not. */
   readonly returns: number;
+  /** Follows what is done with it, where something does. Not a part of the message: it stays in this process. */
+  readonly work?: Work | undefined;
 }

@@ -48,6 +48,8 @@ export const headers = {
   fault: "warren-fault",
   /** Which try this is, from the second on; on a dead letter how many there were. */
   attempt: "warren-attempt",
+  /** On a message that is tried again, and on a dead letter: the `traceparent` of the try that failed. */
+  failedTrace: "warren-failed-trace",
   /** In quarantine: how often it had come back undone before. */
   suspected: "warren-suspected",
   /** When the first try failed (ISO 8601). */
@@ -83,5 +85,5 @@ export function isBrokersOwn(header: string): boolean {
 
 const brokersOwn = /^(?:x-(?:death|first-death-|last-death-|delivery-count|acquired-count)|B?CC$)/;
 
-/** W3C trace context travels unread with everything that a message causes. */
-export const traceHeaders = ["traceparent", "tracestate"] as const;
+/** W3C trace context and baggage travel with everything that a message causes; unread where nothing is traced. */
+export const traceHeaders = ["traceparent", "tracestate", "baggage"] as const;

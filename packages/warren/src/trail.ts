@@ -6,6 +6,8 @@ import { storedKey } from "./stored-key.ts";
 
 /** What a message hands on to the messages that it causes. */
 export interface Trail {
+  /** Who sends those messages; known to this process, and not sent. */
+  readonly service?: string | undefined;
   readonly conversation?: string | undefined;
   readonly principal?: Principal | undefined;
   readonly deadline?: number | undefined;
@@ -52,12 +54,30 @@ function isPrincipal(value: unknown): value is Principal {
   );
 }
 
+/** What W3C lets baggage have at the most. What is longer is no baggage, but somebody's mistake, and is not handed on. */
+export const maxBaggageBytes = 8_192;
+
+/** What a message hands on of its trace: that of the work on it, where that is followed, else what it came with. */
 export function traceOf(message: Incoming): Headers | undefined {
+  if (message.work?.trace !== undefined) return message.work.trace;
   const { headers: all } = message;
-  if (all === undefined || all[traceHeaders[0]] === undefined) return undefined;
-  const trace: Record<string, HeaderValue> = {};
-  for (const name of traceHeaders) if (all[name] !== undefined) trace[name] = all[name];
+  if (all === undefined) return undefined;
+  let trace: Record<string, HeaderValue> | undefined;
+  for (const name of traceHeaders) {
+    const value = all[name];
+    if (value === undefined || String(value).length > maxBaggageBytes) continue;
+    trace ??= {};
+    trace[name] = value;
+  }
   return trace;
+}
+
+/** The ids of a trace as they stand in lines of a log; `undefined` where there is none. */
+export function traceIdsOf(
+  trace: Headers | undefined,
+): { readonly trace_id: string; readonly span_id: string } | undefined {
+  const [, trace_id, span_id] = String(trace?.traceparent ?? "").split("-");
+  return trace_id?.length === 32 && span_id?.length === 16 ? { trace_id, span_id } : undefined;
 }
 
 /** Adds a trail to the headers of a message that it causes. */

@@ -57,7 +57,8 @@ const condemnedAnyway = 24;
 /** Between two attempts to bury, each of which tries for minutes unless the transport is being closed. */
 const pauseMs = 1_000;
 
-type Outcome = Disposition | { readonly error: unknown };
+/** `tried`: the message as it was tried, with what followed the try. */
+type Outcome = Disposition | { readonly error: unknown; readonly tried: Incoming };
 
 /**
  * Runs reactions: of events with one key one after the other, in the order in which they came, and those of different
@@ -68,7 +69,7 @@ type Outcome = Disposition | { readonly error: unknown };
  * buried.
  */
 export function inOrder(options: InOrderOptions): InOrder {
-  const { clock, random } = options;
+  const { clock, random, scope } = options;
   const { listenerOf, read, run, failedPart, giveUp, bury, buryUnknown } = reacting(options);
   const places = slots(options.concurrency);
   /** By key: settled when the last one with that key is done. */
@@ -148,22 +149,24 @@ export function inOrder(options: InOrderOptions): InOrder {
   ): Promise<Disposition> {
     const until = clock.now() + longestRetryingMs;
     let outcome = await places.run(() => tryOnce(listener, message, now, () => event));
-    for (let last = message; typeof outcome === "object"; ) {
+    while (typeof outcome === "object") {
+      const last = outcome.tried;
       const part = failedPart(listener, last, outcome.error);
       const { error } = part;
+      last.work?.fail(error);
+      last.work?.end();
       if (now.over) return "requeue";
       const next = part.kind === "given-up" ? over(error) : nextStep(part.retry, part.attempt, error, random);
-      const failed = last;
       if (next.step === "give-up" || clock.now() + next.delayMs > until) {
         const reason = next.step === "give-up" ? next.error : error;
-        outcome = await end(listener, failed, now, { ...part, error: reason });
+        outcome = await end(listener, last, now, { ...part, error: reason });
         continue;
       }
+      options.probe?.retried(scope.contract.name, listener.operation.id);
       await now.delay(clock, next.delayMs);
       const again = { ...last, headers: forNextAttempt(last, clock.now()) };
       // Read again: a handler may have changed the event it was given.
       outcome = await places.run(() => tryOnce(listener, again, now, () => read(listener, again)));
-      last = again;
     }
     return outcome;
   }
@@ -173,7 +176,7 @@ export function inOrder(options: InOrderOptions): InOrder {
     try {
       grave = await places.run(() => giveUp(listener, message, part));
     } catch (error) {
-      return { error };
+      return { error, tried: message };
     }
     if (grave === undefined) return "ack";
     const { reason, error } = grave;
@@ -182,16 +185,18 @@ export function inOrder(options: InOrderOptions): InOrder {
 
   async function tryOnce(
     listener: Prepared,
-    message: Incoming,
+    given: Incoming,
     now: Epoch,
     event: () => unknown,
   ): Promise<Outcome> {
     if (now.over) return "requeue";
+    const message = listener.seam?.begin(given) ?? given;
     try {
       await run(listener, message, await event());
+      message.work?.end();
       return "ack";
     } catch (error) {
-      return { error };
+      return { error, tried: message };
     }
   }
 

@@ -9,6 +9,7 @@ import type { Handler } from "../service/middleware.ts";
 import type { Running } from "../service/running.ts";
 import { defaultReactionTimeoutMs } from "../service/service.ts";
 import { listenerTopology } from "../service/topology.ts";
+import type { Probe } from "../telemetry/probe.ts";
 import type { Clock } from "../time.ts";
 import type { Consumer, Disposition, Transport } from "../transport.ts";
 import { subscriber } from "./subscriber.ts";
@@ -21,6 +22,7 @@ export interface ListeningOptions {
   readonly running: Running;
   readonly log: Logger;
   readonly scope: InvocationScope;
+  readonly probe?: Probe | undefined;
 }
 
 const prefetch = 100;

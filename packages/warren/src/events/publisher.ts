@@ -4,6 +4,7 @@ import type { Event } from "../contract/contract.ts";
 import { validated } from "../contract/schema.ts";
 import type { HeaderValue, Outgoing } from "../message.ts";
 import { headers, names } from "../names.ts";
+import type { Probe } from "../telemetry/probe.ts";
 import type { Clock } from "../time.ts";
 import { leaveTrail, type Trail } from "../trail.ts";
 import type { Transport } from "../transport.ts";
@@ -16,18 +17,20 @@ export interface EventPublisher {
 }
 
 export interface EventPublisherOptions {
-  readonly transport: Transport;
+  readonly transport: Pick<Transport, "publish">;
   readonly codec: Codec;
   readonly clock: Clock;
   readonly nextId: () => string;
   readonly instance: string;
   readonly maxBytes: number;
+  readonly probe?: Probe | undefined;
 }
 
 /** Publishes events as CloudEvents 1.0 in binary mode: the body is the data, attributes are properties and headers. */
 export function eventPublisher(options: EventPublisherOptions): EventPublisher {
-  const { transport, codec, clock, nextId, instance, maxBytes } = options;
-  const message: EventPublisher["message"] = async (event, data, trail) => {
+  const { transport, codec, clock, nextId, instance, maxBytes, probe } = options;
+  const message: EventPublisher["message"] = async (event, data, given) => {
+    const trail = probe?.trail(given) ?? given;
     const checked = await validated(event.schema, data, "INVALID_EVENT", `The event ${event.id}`);
     const body = encoded(codec, checked, `The event ${event.id}`, maxBytes, "INVALID_EVENT");
     const fields: Record<string, HeaderValue> = {

@@ -19,6 +19,7 @@ import type { Running } from "../service/running.ts";
 import { onceInUnit } from "../store/in-unit.ts";
 import type { StoreRuntime } from "../store/runtime.ts";
 import type { Unit } from "../store/unit.ts";
+import type { Probe, Seam } from "../telemetry/probe.ts";
 import type { Clock } from "../time.ts";
 import type { Disposition } from "../transport.ts";
 
@@ -69,10 +70,11 @@ export interface ReactingOptions {
   readonly clock: Clock;
   readonly running: Running;
   readonly bury: Bury;
+  readonly probe?: Probe | undefined;
 }
 
 /** A listener, and what its runs are called. */
-export type Prepared = Listener & { readonly operation: Operation };
+export type Prepared = Listener & { readonly operation: Operation; readonly seam: Seam | undefined };
 
 /** The steps of a reaction, for those who decide when each is done and what follows from a failure. */
 export interface Reacting {
@@ -97,7 +99,7 @@ export interface Reacting {
 export type Grave = Pick<DeathNotice, "reason" | "error">;
 
 export function reacting(options: ReactingOptions): Reacting {
-  const { queue, scope, codec, clock, running } = options;
+  const { queue, scope, codec, clock, running, probe } = options;
   const { runtime } = scope;
   const service = scope.contract.name;
   const invoke: Invoke = ({ handler, operation, timeoutMs }, message, event, unit, told) =>
@@ -107,12 +109,15 @@ export function reacting(options: ReactingOptions): Reacting {
       new Invocation(scope, operation, message, clock.now() + timeoutMs, undefined, unit, told),
     );
   const beside = runtime && parts({ runtime, scope, clock, running, invoke });
+  const unknown = probe?.seam({ operation: { kind: "event", id: `${service}.unknown`, service }, queue });
   const listeners = new Map(
-    options.listeners.map((listener): [string, Prepared] => [
-      listener.event.id,
-      { ...listener, operation: operationOf(listener, service) },
-    ]),
+    options.listeners.map((listener): [string, Prepared] => [listener.event.id, prepared(listener)]),
   );
+
+  function prepared(listener: Listener): Prepared {
+    const operation = operationOf(listener, service);
+    return { ...listener, operation, seam: probe?.seam({ operation, queue }) };
+  }
 
   function bury(message: Incoming, reason: DeathNotice["reason"], error: unknown): Promise<Disposition> {
     return options.bury(message, { service, queue, reason, error });
@@ -163,9 +168,12 @@ export function reacting(options: ReactingOptions): Reacting {
       return { reason: "failed", error };
     },
     bury,
-    buryUnknown(message) {
+    buryUnknown(given) {
+      const message = unknown?.begin(given) ?? given;
       const text = `Service "${service}" does nothing on "${message.type ?? "(no type)"}".`;
-      return bury(message, "unknown", new Fault("UNKNOWN_METHOD", { type: message.type }, { message: text }));
+      const fault = new Fault("UNKNOWN_METHOD", { type: message.type }, { message: text });
+      message.work?.fail(fault);
+      return bury(message, "unknown", fault).finally(() => message.work?.end());
     },
   };
 }

@@ -27,17 +27,23 @@ export function subscriber(options: SubscriberOptions): Handle {
     return listener === undefined ? buryUnknown(message) : react(listener, message);
   };
 
-  function react(listener: Prepared, message: Incoming): Promise<Disposition> {
+  function react(listener: Prepared, given: Incoming): Promise<Disposition> {
+    const message = listener.seam?.begin(given) ?? given;
     return read(listener, message).then(
       (event) =>
         run(listener, message, event).then(
-          () => "ack" as const,
+          () => {
+            message.work?.end();
+            return "ack" as const;
+          },
           (error) => failed(listener, message, error),
         ),
       (error) => {
         // Apart from what the handler throws, which may be the same fault, about an event of its own.
         const reason = unreadable(error);
-        return reason === undefined ? failed(listener, message, error) : bury(message, reason, error);
+        if (reason === undefined) return failed(listener, message, error);
+        ended(message, error);
+        return bury(message, reason, error);
       },
     );
   }
@@ -49,6 +55,7 @@ export function subscriber(options: SubscriberOptions): Handle {
   ): Disposition | Promise<Disposition> {
     const part = failedPart(listener, message, thrown);
     const { error } = part;
+    ended(message, error);
     // This process ends with the event in hand: that is no failure of the event, and may not be its last try.
     if (running.aborted && isFault(error) && error.from === undefined && error.code === "STOPPED")
       return "requeue";
@@ -58,6 +65,7 @@ export function subscriber(options: SubscriberOptions): Handle {
       const reason = part.kind === "undo-failed" ? part.kind : "failed";
       return retryLater(message, next.delayMs, { service, queue, reason, error });
     }
+    options.probe?.retried(service, listener.operation.id);
     const again = { ...message, headers: forNextAttempt(message, clock.now()) };
     return delay(clock, next.delayMs).then(() => react(listener, again));
   }
@@ -68,4 +76,10 @@ export function subscriber(options: SubscriberOptions): Handle {
       (error) => failed(listener, message, error),
     );
   }
+}
+
+/** One try failed. What follows is told by the next one, or by the dead letter. */
+function ended({ work }: Incoming, error: unknown): void {
+  work?.fail(error);
+  work?.end();
 }

@@ -6,6 +6,7 @@ import { textOf } from "../retry/error-text.ts";
 import { nextStep } from "../retry/policy.ts";
 import { retryAfterOf } from "../retry/retry-after.ts";
 import type { Caller } from "../rpc/caller.ts";
+import type { Probe } from "../telemetry/probe.ts";
 import type { Transport } from "../transport.ts";
 import { outage } from "./outage.ts";
 import type { StoredEntry } from "./rows.ts";
@@ -28,11 +29,12 @@ export interface NotDelivered {
 export type Deliver = (entry: StoredEntry) => Promise<Delivered>;
 
 export interface DeliveryOptions {
-  readonly transport: Transport;
+  readonly transport: Pick<Transport, "publish">;
   readonly caller: Pick<Caller, "call">;
   readonly bury: Bury;
   readonly log: Logger;
   readonly random: Random;
+  readonly probe?: Probe | undefined;
 }
 
 const firstPauseMs = 1_000;
@@ -43,7 +45,7 @@ const hopelessPauseMs = 600_000;
 const notSent: Delivered = { done: false, delayMs: 0 };
 
 /** Sends entries: an event until the broker has confirmed it, a call until it is answered. */
-export function delivery({ transport, caller, bury, log, random }: DeliveryOptions): Deliver {
+export function delivery({ transport, caller, bury, log, random, probe }: DeliveryOptions): Deliver {
   const brokersOutage = outage(log, {
     began: "the broker takes nothing from the outbox; what is in it waits there",
     ended: "the broker takes messages from the outbox again",
@@ -112,6 +114,7 @@ export function delivery({ transport, caller, bury, log, random }: DeliveryOptio
     const next = nextStep({}, entry.failures + 1, error, random);
     if (next.step === "give-up") return buried(entry, error);
     log.warn(aboutOf(entry, error), "a call that was to be made failed, and is tried again");
+    probe?.retried(entry.service, entry.type);
     const told = { delayMs: Math.ceil(next.delayMs), error: textOf(error, 500) };
     return { done: false, ...told, hasFailed: true };
   }

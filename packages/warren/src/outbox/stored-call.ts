@@ -18,7 +18,7 @@ export interface StoredCall {
  * the input was validated when it was written, and nobody looks at the answer.
  */
 export function storedCall(entry: StoredEntry): StoredCall {
-  const { message, type, conversation } = entry;
+  const { message, type, conversation, service } = entry;
   const incoming = asIncoming(entry);
   return {
     method: methodOf(type),
@@ -29,7 +29,7 @@ export function storedCall(entry: StoredEntry): StoredCall {
       ifDown: "fail",
       ...(message.expirationMs !== undefined && { timeoutMs: message.expirationMs }),
     },
-    trail: { conversation, principal: principalOf(incoming), trace: traceOf(incoming) },
+    trail: { service, conversation, principal: principalOf(incoming), trace: traceOf(incoming) },
   };
 }
 

@@ -9,6 +9,7 @@ import { headers } from "../names.ts";
 import type { Principal } from "../principal.ts";
 import { callPlan } from "../rpc/plan.ts";
 import { storedKey } from "../stored-key.ts";
+import type { Probe } from "../telemetry/probe.ts";
 import type { Clock } from "../time.ts";
 import { leaveTrail, type Trail } from "../trail.ts";
 import { wholeNumber } from "../whole-number.ts";
@@ -55,6 +56,7 @@ export interface EntryWriterOptions {
   readonly nextId: () => string;
   readonly instance: string;
   readonly maxBytes: number;
+  readonly probe?: Probe | undefined;
 }
 
 const maxLaneChars = 200;
@@ -62,7 +64,7 @@ const maxLaneChars = 200;
 const longestTimeoutMs = 2 ** 32 - 1;
 
 export function entryWriter(options: EntryWriterOptions): EntryWriter {
-  const { publisher, codec, clock, nextId, instance, maxBytes } = options;
+  const { publisher, codec, clock, nextId, instance, maxBytes, probe } = options;
   return {
     async event(event, data, { service, trail, delayMs = 0 }, { lane } = {}) {
       const now = clock.now();
@@ -80,7 +82,9 @@ export function entryWriter(options: EntryWriterOptions): EntryWriter {
         message: { ...message, timestampSeconds: Math.floor(dueAt / 1000) },
       };
     },
-    async call(method, input, { service, trail, delayMs = 0 }, { lane, timeoutMs, principal } = {}) {
+    async call(method, input, about, { lane, timeoutMs, principal } = {}) {
+      const { service, delayMs = 0 } = about;
+      const trail = probe?.trail(about.trail) ?? about.trail;
       const plan = callPlan(method);
       const expirationMs = wholeNumber(
         `send ${plan.id}: timeoutMs`,

@@ -15,3 +15,9 @@ export function forNextAttempt(message: Incoming, now: number): Record<string, H
     [headers.firstFailedAt]: message.headers?.[headers.firstFailedAt] ?? new Date(now).toISOString(),
   };
 }
+
+/** Which try failed, for the trace of the next one; nothing where none is traced. */
+export function failedTrace({ work }: Incoming): Record<string, HeaderValue> {
+  const traceparent = work?.trace?.traceparent;
+  return traceparent === undefined ? {} : { [headers.failedTrace]: traceparent };
+}

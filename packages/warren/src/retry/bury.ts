@@ -1,10 +1,11 @@
 import type { Logger } from "../log.ts";
 import type { Headers, Incoming } from "../message.ts";
 import { headers, names } from "../names.ts";
+import type { Probe } from "../telemetry/probe.ts";
 import type { Clock } from "../time.ts";
 import { conversationOf } from "../trail.ts";
 import type { Disposition } from "../transport.ts";
-import { attemptOf } from "./attempt.ts";
+import { attemptOf, failedTrace } from "./attempt.ts";
 import { stackOf, textOf } from "./error-text.ts";
 import { carried, type Destination, type Move } from "./move.ts";
 import { deadQueue } from "./topology.ts";
@@ -33,13 +34,14 @@ export interface BuryOptions {
   readonly log: Logger;
   readonly instance: string;
   readonly version: string | undefined;
+  readonly probe?: Probe | undefined;
 }
 
 /** An error's text is for people; a message is not the place for novels. */
 const maxErrorChars = 2_000;
 const maxStackChars = 4_000;
 
-export function burying({ move, clock, log, instance, version }: BuryOptions): Bury {
+export function burying({ move, clock, log, instance, version, probe }: BuryOptions): Bury {
   function reasons(message: Incoming, { service, queue, reason, error }: DeathNotice): Headers {
     const now = new Date(clock.now()).toISOString();
     const stack = stackOf(error);
@@ -54,10 +56,17 @@ export function burying({ move, clock, log, instance, version }: BuryOptions): B
       [headers.attempt]: attemptOf(message),
       [headers.firstFailedAt]: message.headers?.[headers.firstFailedAt] ?? now,
       [headers.failedAt]: now,
+      ...failedTrace(message),
     };
   }
 
   return async function bury(message, notice) {
+    const done = await put(message, notice);
+    if (done !== "requeue") probe?.buried(notice.service, notice.reason);
+    return done;
+  };
+
+  async function put(message: Incoming, notice: DeathNotice): Promise<Disposition> {
     const { service, reason, error } = notice;
     const queue = names.dead(service);
     const about = { service, reason, type: message.type, messageId: message.messageId, err: error };
@@ -80,5 +89,5 @@ export function burying({ move, clock, log, instance, version }: BuryOptions): B
     // Given back, it would come again for ever. The broker itself moves what was rejected from a queue of events.
     log.error(about, `a message is too large to be put into ${queue}, and was rejected instead`);
     return "reject";
-  };
+  }
 }

@@ -30,7 +30,7 @@ const longestPauseMs = 30_000;
 
 /** @param ending aborted when the process is about to end: between two tries it is not waited any more, so that no timer keeps it */
 export function mover(transport: Transport, clock: Clock, log: Logger, ending: AbortSignal): Move {
-  function put(message: Incoming, to: Destination): Promise<void> {
+  function put({ work: _, ...message }: Incoming, to: Destination): Promise<void> {
     return transport.publish({
       ...message,
       exchange: to.exchange,

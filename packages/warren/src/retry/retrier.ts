@@ -1,10 +1,11 @@
 import type { Logger } from "../log.ts";
 import type { Incoming } from "../message.ts";
 import { names } from "../names.ts";
+import type { Probe } from "../telemetry/probe.ts";
 import type { Clock } from "../time.ts";
 import { conversationOf } from "../trail.ts";
 import type { Disposition, Transport } from "../transport.ts";
-import { attemptOf, forNextAttempt } from "./attempt.ts";
+import { attemptOf, failedTrace, forNextAttempt } from "./attempt.ts";
 import type { Bury, DeathNotice } from "./bury.ts";
 import { carried, type Move } from "./move.ts";
 import { tierFor } from "./policy.ts";
@@ -22,9 +23,10 @@ export interface RetrierOptions {
   readonly log: Logger;
   readonly move: Move;
   readonly bury: Bury;
+  readonly probe?: Probe | undefined;
 }
 
-export function retrier({ transport, clock, log, move, bury }: RetrierOptions): RetryLater {
+export function retrier({ transport, clock, log, move, bury, probe }: RetrierOptions): RetryLater {
   const declared = new Map<number, Promise<void>>();
 
   /** Most tiers are never used, so each is declared when it is first needed. */
@@ -59,9 +61,14 @@ export function retrier({ transport, clock, log, move, bury }: RetrierOptions): 
     const done = await move(message, {
       exchange: names.delay(tierMs),
       key: notice.queue,
-      headers: carried({ ...message, headers: forNextAttempt(message, clock.now()) }),
+      headers: {
+        ...carried({ ...message, headers: forNextAttempt(message, clock.now()) }),
+        ...failedTrace(message),
+      },
       topology: tierTopology(tierMs),
     });
-    return done === "too-large" ? bury(message, notice) : done;
+    if (done === "too-large") return bury(message, notice);
+    if (done === "ack") probe?.retried(notice.service, message.type ?? "unknown");
+    return done;
   };
 }

@@ -164,9 +164,11 @@ export function answering(options: AnsweringOptions): Answering {
     tell,
     reply,
     keep,
-    answerFault: (message, fault, reason) =>
-      message.replyTo === undefined
+    answerFault(message, fault, reason) {
+      message.work?.fail(fault);
+      return message.replyTo === undefined
         ? keep(message, fault, reason)
-        : reply(message, codec.encode(plainFault(fault)), fault.code),
+        : reply(message, codec.encode(plainFault(fault)), fault.code);
+    },
   };
 }

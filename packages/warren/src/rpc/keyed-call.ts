@@ -142,6 +142,7 @@ export function keyedCall(options: KeyedCallOptions): RunCall {
       await release(key, run);
       return failed(served, message, error);
     }
+    message.work?.fail(error);
     const { code, body, isDeclared } = await answering.tell(served, message, error);
     const told = { fault: code, contentType: codec.contentType, body };
     if (!isDeclared) await release(key, run);

@@ -7,13 +7,14 @@ import { conversationsMethod, conversationsType } from "../conversations/questio
 import { Fault, isFault } from "../fault.ts";
 import type { Random } from "../id.ts";
 import type { Incoming } from "../message.ts";
-import { headers } from "../names.ts";
+import { headers, names } from "../names.ts";
 import type { Bury } from "../retry/bury.ts";
 import { Invocation, type InvocationScope } from "../service/invocation.ts";
 import type { PlacedMiddleware } from "../service/middleware.ts";
 import type { Running } from "../service/running.ts";
 import type { Service } from "../service/service.ts";
 import { OutcomeUnknown } from "../store.ts";
+import type { Probe, Seam } from "../telemetry/probe.ts";
 import type { Clock } from "../time.ts";
 import type { Disposition, Handle, Transport } from "../transport.ts";
 import { answering } from "./answering.ts";
@@ -34,6 +35,7 @@ export interface ResponderOptions {
   readonly running: Running;
   readonly bury: Bury;
   readonly maxBytes: number;
+  readonly probe?: Probe | undefined;
 }
 
 const lateLineEveryMs = 1_000;
@@ -44,10 +46,13 @@ const lateLineEveryMs = 1_000;
  * run for what it does, and is a dead letter where it fails.
  */
 export function responder(options: ResponderOptions): Handle {
-  const { service, scope, codec, clock, running } = options;
+  const { service, scope, codec, clock, running, probe } = options;
   const { runtime } = scope;
   const methods = new Map(
-    methodsOf(service.contract).map((method) => [method.id, serve(service, method, options.middleware)]),
+    methodsOf(service.contract).map((method) => [
+      method.id,
+      serve(service, method, options.middleware, probe),
+    ]),
   );
   // For tools: what the service's store knows of conversations. Of no contract, and so on no gateway either.
   if (runtime !== undefined)
@@ -62,15 +67,27 @@ export function responder(options: ResponderOptions): Handle {
   const runStored = stored && storedCall(stored);
   const runKeyed = stored && keyedCall(stored);
 
+  const unknown = probe?.seam({
+    operation: { kind: "method", id: `${name}.unknown`, service: name },
+    queue: names.requests(name),
+  });
+
   let lateRequests = 0;
   let lastLateLine = Number.NEGATIVE_INFINITY;
 
   function handle(message: Incoming): Disposition | Promise<Disposition> {
     const served = methods.get(message.type ?? "");
+    const seam = served === undefined ? unknown : served.seam;
+    return seam === undefined
+      ? answerTo(served, message)
+      : followed(seam, message, (begun) => answerTo(served, begun));
+  }
+
+  function answerTo(served: Served | undefined, message: Incoming): Disposition | Promise<Disposition> {
     if (served === undefined) return answerFault(message, unknownMethod(name, message), "unknown");
     const { plan } = served;
     const deadline = deadlineOf(message, clock.now() + plan.timeoutMs);
-    if (clock.now() > deadline) return late(plan, deadline);
+    if (clock.now() > deadline) return late(plan, message, deadline);
     if (hasKey(message)) {
       if (runKeyed !== undefined) return runKeyed(served, message, deadline);
       // What nobody waits for was in an outbox, which does without the key as well.
@@ -100,8 +117,9 @@ export function responder(options: ResponderOptions): Handle {
   }
 
   /** Its caller has given up. Overload makes many of these, which is no time to write a line for each. */
-  function late(plan: CallPlan, deadline: number): Disposition {
+  function late(plan: CallPlan, { work }: Incoming, deadline: number): Disposition {
     lateRequests += 1;
+    work?.fail(tooLate(plan));
     const now = clock.now();
     if (now - lastLateLine < lateLineEveryMs) return "ack";
     scope.log.warn(
@@ -141,6 +159,7 @@ export function responder(options: ResponderOptions): Handle {
   }
 
   function failed(served: Served, message: Incoming, error: unknown): Disposition | Promise<Disposition> {
+    message.work?.fail(error);
     if (isFault(error)) {
       if (error.code === "BAD_MESSAGE") return answerFault(message, error, "undecodable");
       if (error.code === "STOPPED" && error.from === undefined && running.aborted)
@@ -170,6 +189,26 @@ export function responder(options: ResponderOptions): Handle {
   }
 
   return handle;
+}
+
+/** Its end is that of the work, except where something has said before that it failed. */
+function followed(
+  seam: Seam,
+  message: Incoming,
+  handle: (message: Incoming) => Disposition | Promise<Disposition>,
+): Disposition | Promise<Disposition> {
+  const begun = seam.begin(message);
+  const end = (disposition: Disposition): Disposition => {
+    begun.work?.end();
+    return disposition;
+  };
+  const done = handle(begun);
+  return done instanceof Promise ? done.then(end) : end(done);
+}
+
+function tooLate(plan: CallPlan): Fault {
+  const message = `${plan.id} was not run: it came after its deadline.`;
+  return new Fault("TIMEOUT", { service: plan.service, method: plan.id }, { message });
 }
 
 function hasKey({ headers: all }: Incoming): boolean {

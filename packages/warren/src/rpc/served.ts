@@ -4,6 +4,7 @@ import type { Operation } from "../service/context.ts";
 import type { Invocation } from "../service/invocation.ts";
 import { compose, type Handler, type PlacedMiddleware } from "../service/middleware.ts";
 import type { Service } from "../service/service.ts";
+import type { Probe, Seam } from "../telemetry/probe.ts";
 import { type CallPlan, callPlan } from "./plan.ts";
 
 /** A method as its service answers it. */
@@ -14,9 +15,15 @@ export interface Served {
   readonly access: Access;
   readonly errors: ErrorSpecs;
   readonly fail: unknown;
+  readonly seam: Seam | undefined;
 }
 
-export function serve(service: Service, method: Method, middleware: readonly PlacedMiddleware[]): Served {
+export function serve(
+  service: Service,
+  method: Method,
+  middleware: readonly PlacedMiddleware[],
+  probe?: Probe,
+): Served {
   const { spec } = method;
   const errors: ErrorSpecs = spec.errors ?? {};
   const raise: Record<string, unknown> = {};
@@ -24,9 +31,12 @@ export function serve(service: Service, method: Method, middleware: readonly Pla
     const { message = `${method.id}: ${code}` } = errorDetails(declared);
     raise[code] = (data: unknown) => new Fault(code, data, { message });
   }
+  const plan = callPlan(method);
+  const operation: Operation = { kind: "method", id: method.id, service: method.service };
   return {
-    plan: callPlan(method),
-    operation: { kind: "method", id: method.id, service: method.service },
+    plan,
+    operation,
+    seam: probe?.seam({ operation, queue: plan.queue, declared: Object.keys(errors) }),
     handler: compose(middleware, service.definition.methods[method.name] as Handler),
     access: spec.access ?? "anyone",
     errors,

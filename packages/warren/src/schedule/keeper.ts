@@ -30,6 +30,8 @@ export interface KeptSchedule {
    * @throws what the handler throws, or `last`
    */
   readonly attempt: (run: Run, last: (sql: Sql) => Promise<void>) => Promise<void>;
+  /** To be told that a try failed, and another will be made. */
+  readonly retried?: () => void;
   /** This process ends, and its handlers with it: that is no failure of theirs. */
   readonly isInterrupted: (error: unknown) => boolean;
 }
@@ -221,11 +223,12 @@ export function keeper({ schedule, row, scope, clock, random }: KeeperOptions): 
       leasedUntil: 0,
       error: textOf(thrown),
     } as const;
-    if (await row.change(mine, waiting))
-      log.warn(
-        { err: thrown, schedule: id, conversation, attempt, retryInMs },
-        "a run of a schedule failed and will be tried again",
-      );
+    if (!(await row.change(mine, waiting))) return;
+    schedule.retried?.();
+    log.warn(
+      { err: thrown, schedule: id, conversation, attempt, retryInMs },
+      "a run of a schedule failed and will be tried again",
+    );
   }
 
   function tellGivenUp({ conversation, attempt, tickAt }: Standing, err: unknown): void {

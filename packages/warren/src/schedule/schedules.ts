@@ -9,6 +9,7 @@ import type { Running } from "../service/running.ts";
 import type { Service } from "../service/service.ts";
 import { inUnit } from "../store/in-unit.ts";
 import type { Unit } from "../store/unit.ts";
+import type { Probe } from "../telemetry/probe.ts";
 import type { Clock } from "../time.ts";
 import type { Consumer } from "../transport.ts";
 import { type KeptSchedule, keeper, type Run } from "./keeper.ts";
@@ -22,11 +23,12 @@ export interface SchedulesOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly running: Running;
+  readonly probe?: Probe | undefined;
 }
 
 /** Keeps the schedules of a service in this instance of it. Begins at once; the store must be open. */
 export function keepSchedules(
-  { service, scope, clock, random, running }: SchedulesOptions,
+  { service, scope, clock, random, running, probe }: SchedulesOptions,
   middleware: readonly PlacedMiddleware[],
 ): readonly Consumer[] {
   const { contract, definition } = service;
@@ -37,18 +39,28 @@ export function keepSchedules(
       const id = `${contract.name}.${name}`;
       const operation: Operation = { kind: "schedule", id, service: contract.name };
       const handler = compose(middleware, run as Handler);
+      const seam = probe?.seam({ operation });
       const schedule: KeptSchedule = {
         ...{ id, cron, timeZone, ifMissed, retry: retry ?? definition.retry ?? {} },
         times: cronTimes(id, cron, timeZone),
         async attempt(one, last) {
+          const made = messageOf(operation, one);
+          const message = seam?.begin(made) ?? made;
           const work = (unit: Unit): unknown => {
             const deadline = clock.now() + timeoutMs;
-            const message = messageOf(operation, one);
             const invocation = new Invocation(scope, operation, message, deadline, undefined, unit);
             return running.run(handler, one.tick, invocation);
           };
-          await inUnit(runtime.unit(), work, last);
+          try {
+            await inUnit(runtime.unit(), work, last);
+          } catch (error) {
+            message.work?.fail(error);
+            throw error;
+          } finally {
+            message.work?.end();
+          }
         },
+        retried: () => probe?.retried(contract.name, id),
         isInterrupted: (error) =>
           running.aborted && isFault(error) && error.from === undefined && error.code === "STOPPED",
       };

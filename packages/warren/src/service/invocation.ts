@@ -15,7 +15,8 @@ import type { Saga } from "../saga/saga.ts";
 import type { StoreRuntime } from "../store/runtime.ts";
 import type { Unit } from "../store/unit.ts";
 import type { Clock } from "../time.ts";
-import { conversationOf, principalOf, type Trail, traceOf } from "../trail.ts";
+import { conversationOf, principalOf, type Trail, traceIdsOf, traceOf } from "../trail.ts";
+import type { Work } from "../work.ts";
 import type { Context, Operation, Uses } from "./context.ts";
 import { perUse } from "./per-use.ts";
 
@@ -94,6 +95,11 @@ export class Invocation implements Context, Expiring {
     return conversationOf(this.#message);
   }
 
+  /** See `Incoming`. */
+  get work(): Work | undefined {
+    return this.#message.work;
+  }
+
   get attempt(): number {
     return attemptOf(this.#message);
   }
@@ -117,6 +123,7 @@ export class Invocation implements Context, Expiring {
       operation: this.operation.id,
       messageId: this.messageId,
       conversation: this.conversation,
+      ...traceIdsOf(traceOf(this.#message)),
     });
     return this.#log;
   }
@@ -247,6 +254,7 @@ export class Invocation implements Context, Expiring {
   /** What this message hands on to those that the handler sends. */
   get trail(): Trail {
     return {
+      service: this.operation.service,
       conversation: this.conversation,
       principal: this.principal,
       deadline: this.deadline,

@@ -60,7 +60,8 @@ export function running(clock: Clock, maxAbandoned: number): Running {
   return {
     run(handler, input, invocation) {
       if (abandoned >= maxAbandoned) throw tooManyAbandoned(invocation.operation.id, maxAbandoned);
-      const result = handler(input, invocation);
+      const { work } = invocation;
+      const result = work === undefined ? handler(input, invocation) : work.run(handler, input, invocation);
       if (result instanceof Promise) return wait(result, invocation);
       // Query builders and older libraries return promises of their own kind.
       return isThenable(result) ? wait(Promise.resolve(result), invocation) : result;

@@ -1,0 +1,104 @@
+import { type Attributes, context, type Span, type SpanKind, SpanStatusCode } from "@opentelemetry/api";
+import type { Headers, Incoming } from "../message.ts";
+import type { Work } from "../work.ts";
+import type { Count } from "./counts.ts";
+import type { ByOutcome } from "./labels.ts";
+import { errorType } from "./outcome.ts";
+import { type Signals, seconds } from "./signals.ts";
+import { contextWith, traceOfSpan } from "./w3c.ts";
+
+/** What all work of one kind has in common. */
+export interface Followed {
+  readonly signals: Signals;
+  readonly name: string;
+  readonly kind: SpanKind;
+  readonly attributes: Attributes;
+  /** The codes of the faults that are answers. */
+  readonly declared: ReadonlySet<string>;
+  /** What any other error is called. */
+  readonly undeclared: string;
+  readonly durations: ByOutcome | undefined;
+  readonly job: Attributes;
+  readonly consumed: Count | undefined;
+  readonly received: Count | undefined;
+  readonly activated: Count | undefined;
+  readonly acknowledged: Count | undefined;
+  /** Where a failure is an answer. */
+  readonly faults: Count | undefined;
+  readonly active: Count | undefined;
+}
+
+/** One try. A class, since one is made per message. */
+export class FollowedWork implements Work {
+  readonly #followed: Followed;
+  readonly #span: Span | undefined;
+  readonly #carried: Headers | undefined;
+  readonly #began: number;
+  #trace: Headers | undefined;
+  /** Of what it failed with. */
+  #type: string | undefined;
+  #isActive = false;
+  #isOver = false;
+
+  constructor(followed: Followed, message: Incoming, span: Span | undefined) {
+    this.#followed = followed;
+    this.#span = span;
+    this.#carried = message.headers;
+    this.#began = seconds(followed.signals.clock);
+  }
+
+  /** Written out when it is asked for: most handlers send nothing. */
+  get trace(): Headers | undefined {
+    if (this.#span !== undefined) this.#trace ??= traceOfSpan(this.#span.spanContext(), this.#carried);
+    return this.#trace;
+  }
+
+  run(handler: (input: any, context: any) => unknown, input: unknown, given: unknown): unknown {
+    const { activated, active } = this.#followed;
+    if (!this.#isActive && active !== undefined) {
+      this.#isActive = true;
+      active.value++;
+      activated!.value++;
+    }
+    if (this.#span === undefined) return handler(input, given);
+    return context.with(contextWith(this.#span, this.#carried), handler, undefined, input, given);
+  }
+
+  fail(error: unknown): void {
+    if (this.#type !== undefined || this.#isOver) return;
+    const { declared, undeclared } = this.#followed;
+    this.#type = errorType(error, declared, undeclared);
+    if (this.#span !== undefined) tellError(this.#span, this.#type, declared.has(this.#type), error);
+  }
+
+  end(): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    this.#count(this.#type);
+    this.#span?.end();
+  }
+
+  #count(type: string | undefined): void {
+    const { active, acknowledged, faults, durations, job, signals } = this.#followed;
+    if (signals.durations === undefined) return;
+    if (this.#isActive) active!.value--;
+    if (type === undefined) acknowledged!.value++;
+    else if (faults !== undefined) faults.value++;
+    if (durations === undefined) return;
+    const took = seconds(signals.clock) - this.#began;
+    signals.durations.process.record(took, durations.of(type));
+    signals.durations.job.record(took, job);
+  }
+}
+
+/** A declared fault is an answer that the contract promises: it is told, and is no failure. */
+export function tellError(span: Span, type: string, isDeclared: boolean, error: unknown): void {
+  if (!span.isRecording()) return;
+  span.setAttribute("error.type", type);
+  if (isDeclared) return;
+  span.setStatus({
+    code: SpanStatusCode.ERROR,
+    message: error instanceof Error ? error.message : String(error),
+  });
+  if (error instanceof Error) span.recordException(error);
+}

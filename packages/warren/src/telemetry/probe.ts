@@ -1,0 +1,38 @@
+import type { Incoming } from "../message.ts";
+import type { Caller } from "../rpc/caller.ts";
+import type { Operation } from "../service/context.ts";
+import type { Trail } from "../trail.ts";
+import type { Transport } from "../transport.ts";
+
+/**
+ * What the features tell telemetry. They are given none where nothing listens, and then do exactly what they did without:
+ * nothing is wrapped, made or asked per message.
+ */
+export interface Probe {
+  /** For one kind of work: all that can be made once and not per message. */
+  seam(of: SeamOptions): Seam;
+  /** The same calls, each followed from its beginning to its answer. */
+  calls(caller: Caller): Caller;
+  /** The same publishing of events, each followed until the broker has it. */
+  publishing(transport: Transport): Pick<Transport, "publish">;
+  /** The trail as the code that runs now hands it on: what is traced there is what causes the next message. */
+  readonly trail: (trail: Trail) => Trail;
+  /** Something failed, and is tried again. */
+  retried(service: string, operation: string): void;
+  /** A message was given up. */
+  buried(service: string, reason: string): void;
+}
+
+export interface SeamOptions {
+  readonly operation: Operation;
+  /** Where its messages come from; none where no message brings it, as with a schedule. */
+  readonly queue?: string;
+  /** The codes of the faults that are answers, as the contract says. */
+  readonly declared?: readonly string[];
+}
+
+/** Where work of one kind is followed. */
+export interface Seam {
+  /** @returns the message to go on with, which has its `work` */
+  begin(message: Incoming): Incoming;
+}

@@ -1,0 +1,88 @@
+import {
+  createNoopMeter,
+  type Meter,
+  type MeterProvider,
+  metrics,
+  ProxyTracer,
+  type Tracer,
+  type TracerProvider,
+  trace,
+} from "@opentelemetry/api";
+import type { Clock } from "../time.ts";
+import { countsOf } from "./counts.ts";
+import { durationsOf } from "./instruments.ts";
+import { workerOf } from "./labels.ts";
+import type { Probe } from "./probe.ts";
+import { seamOf } from "./seam.ts";
+import { followedCalls, followedPublishing, trailNow } from "./sending.ts";
+import type { Signals } from "./signals.ts";
+
+/** What of an app is traced and measured. */
+export interface TelemetryOptions {
+  /** Who makes spans. @default the one registered with OpenTelemetry when the app is made; `false` for none */
+  readonly tracerProvider?: TracerProvider | false;
+  /** Who measures. @default the one registered with OpenTelemetry when the app is made; `false` for none */
+  readonly meterProvider?: MeterProvider | false;
+  /** Whether spans tell the sizes of messages (`messaging.message.body.size`). @default false */
+  readonly bodySize?: boolean;
+}
+
+export interface TelemetryAbout {
+  readonly clock: Clock;
+  readonly system: string;
+  readonly instance: string;
+}
+
+const scope = "warren";
+
+/** @returns `undefined` where neither traces nor metrics go anywhere, so that nothing is done for them */
+export function telemetry(
+  options: TelemetryOptions | false | undefined,
+  about: TelemetryAbout,
+): Probe | undefined {
+  if (options === false) return undefined;
+  const tracer = tracerOf(options?.tracerProvider);
+  const meter = meterOf(options?.meterProvider);
+  if (tracer === undefined && meter === undefined) return undefined;
+  const signals: Signals = {
+    ...about,
+    tracer,
+    counts: meter && countsOf(meter),
+    durations: meter && durationsOf(meter),
+    bodySize: options?.bodySize ?? false,
+  };
+  return probeOf(signals);
+}
+
+function probeOf(signals: Signals): Probe {
+  const { counts, tracer } = signals;
+  return {
+    seam: (of) => seamOf(signals, of),
+    calls: (caller) => followedCalls(signals, caller),
+    publishing: (transport) => followedPublishing(signals, transport),
+    trail: tracer === undefined ? (trail) => trail : trailNow,
+    retried(service, operation) {
+      if (counts === undefined) return;
+      counts.of("warren.retries", { service, operation }).value++;
+      counts.of("microservices_job_errors_total", { service: workerOf(service), error_type: "job_retry" })
+        .value++;
+    },
+    buried(service, reason) {
+      if (counts === undefined) return;
+      counts.of("warren.dead_letters", { service, reason }).value++;
+      const error_type = "job_max_retries_exceeded";
+      counts.of("microservices_job_errors_total", { service: workerOf(service), error_type }).value++;
+    },
+  };
+}
+
+/** Without an SDK the API hands out stand-ins, which do nothing and cost something. */
+function tracerOf(provider: TracerProvider | false = trace.getTracerProvider()): Tracer | undefined {
+  const tracer = provider === false ? undefined : provider.getTracer(scope);
+  return tracer instanceof ProxyTracer ? undefined : tracer;
+}
+
+function meterOf(provider: MeterProvider | false = metrics.getMeterProvider()): Meter | undefined {
+  const meter = provider === false ? undefined : provider.getMeter(scope);
+  return meter === createNoopMeter() ? undefined : meter;
+}

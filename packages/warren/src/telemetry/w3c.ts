@@ -1,0 +1,103 @@
+import {
+  type Context,
+  createTraceState,
+  isSpanContextValid,
+  propagation,
+  ROOT_CONTEXT,
+  type Span,
+  type SpanContext,
+  TraceFlags,
+  trace,
+} from "@opentelemetry/api";
+import type { Headers, HeaderValue } from "../message.ts";
+import { maxBaggageBytes } from "../trail.ts";
+
+// W3C Trace Context and Baggage, as messages carry them. Written out here since it is done for every message, and since
+// what travels between services of different versions must not depend on which propagator one of them has set up.
+
+const pattern = /^([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-.*)?$/;
+
+/** Where a message comes from; `undefined` where it does not say, or not in a way that can be understood. */
+export function spanContextOf(
+  headers: Readonly<Record<string, unknown>> | undefined,
+): SpanContext | undefined {
+  const text = headers?.traceparent;
+  if (typeof text !== "string") return undefined;
+  const [, version, traceId, spanId, flags, more] = pattern.exec(text) ?? [];
+  // A later version may have more to say, behind what this one knows.
+  if (version === undefined || version === "ff" || (version === "00" && more !== undefined)) return undefined;
+  const state = headers!.tracestate;
+  const found: SpanContext = {
+    traceId: traceId!,
+    spanId: spanId!,
+    traceFlags: Number.parseInt(flags!, 16) & TraceFlags.SAMPLED,
+    isRemote: true,
+    ...(typeof state === "string" && state !== "" && { traceState: createTraceState(state) }),
+  };
+  return isSpanContextValid(found) ? found : undefined;
+}
+
+/** What a message carries that is caused by what is traced as `from`. Baggage is handed on. */
+export function traceOfSpan(from: SpanContext, carried: Headers | undefined): Headers {
+  const { traceId, spanId, traceFlags, traceState } = from;
+  const isSampled = (traceFlags & TraceFlags.SAMPLED) !== 0;
+  const headers: Record<string, HeaderValue> = {
+    traceparent: `00-${traceId}-${spanId}-${isSampled ? "01" : "00"}`,
+  };
+  const state = traceState?.serialize();
+  if (state) headers.tracestate = state;
+  const baggage = carried?.baggage;
+  if (baggage !== undefined) headers.baggage = baggage;
+  return headers;
+}
+
+/** The context to begin a span in that is caused by what a message, or a trail, says. */
+export function contextFrom(headers: Readonly<Record<string, unknown>> | undefined): Context {
+  const from = spanContextOf(headers);
+  return from === undefined ? ROOT_CONTEXT : trace.setSpanContext(ROOT_CONTEXT, from);
+}
+
+/** The context of what a message causes: within the span, with the message's baggage. */
+export function contextWith(span: Span, carried: Headers | undefined): Context {
+  const context = trace.setSpan(ROOT_CONTEXT, span);
+  return withBaggage(context, carried?.baggage);
+}
+
+export function withBaggage(context: Context, text: HeaderValue | undefined): Context {
+  if (typeof text !== "string" || text === "") return context;
+  let baggage = propagation.createBaggage();
+  for (const member of text.split(",")) {
+    const [pair = "", ...properties] = member.split(";");
+    const equals = pair.indexOf("=");
+    const name = pair.slice(0, equals).trim();
+    if (equals < 1 || name === "") continue;
+    const metadata = properties.join(";").trim();
+    baggage = baggage.setEntry(name, {
+      value: decoded(pair.slice(equals + 1).trim()),
+      ...(metadata !== "" && { metadata: { toString: () => metadata } as never }),
+    });
+  }
+  return propagation.setBaggage(context, baggage);
+}
+
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}
+
+/** The baggage of the code that runs now, as a header; `undefined` where there is none. What does not fit is left out. */
+export function baggageIn(context: Context): string | undefined {
+  const baggage = propagation.getBaggage(context);
+  if (baggage === undefined) return undefined;
+  let text = "";
+  for (const [name, { value, metadata }] of baggage.getAllEntries()) {
+    const properties = metadata?.toString();
+    const member = `${name}=${encodeURIComponent(value)}${properties ? `;${properties}` : ""}`;
+    const longer = text === "" ? member : `${text},${member}`;
+    if (longer.length <= maxBaggageBytes) text = longer;
+  }
+  return text === "" ? undefined : text;
+}
