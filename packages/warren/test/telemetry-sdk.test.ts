@@ -161,9 +161,12 @@ describe("metrics", () => {
   it("in seconds have buckets for latencies, unless they name their own", async () => {
     const telemetry = await started();
     const meter = metrics.getMeter("test");
-    meter.createHistogram("microservices_job_processing_seconds", { unit: "s" }).record(1);
+    const advised = { unit: "s", advice: { explicitBucketBoundaries: [3] } };
+    meter.createHistogram("microservices_job_processing_seconds", advised).record(1);
+    meter.createHistogram("rpc.client.call.duration", advised).record(1);
     meter.createHistogram("usual", { unit: "s" }).record(1);
-    meter.createHistogram("own", { unit: "s", advice: { explicitBucketBoundaries: [3] } }).record(1);
+    meter.createHistogram("own", advised).record(1);
+    expect(metrics.getMeter("test")).toBe(meter);
     const text = await scrape(telemetry);
     const bounds = (name: string): string[] =>
       [...text.matchAll(new RegExp(`^${name}_seconds_bucket\\{le="(.*)"\\}`, "gm"))].map(
@@ -180,6 +183,7 @@ describe("metrics", () => {
       "+Inf",
     ]);
     expect(bounds("usual").slice(0, 2)).toEqual(["0.0005", "0.001"]);
+    expect(bounds("rpc_client_call_duration")).toEqual(bounds("usual"));
     expect(bounds("own")).toEqual(["3", "+Inf"]);
   });
 

@@ -15,7 +15,7 @@ import { pino } from "pino";
 import type { Logger } from "../log.ts";
 import { type Clock, delay, systemClock } from "../time.ts";
 import { wholeNumber } from "../whole-number.ts";
-import { withBuckets } from "./buckets.ts";
+import { durationViews, withBuckets } from "./buckets.ts";
 import { tellComplaints } from "./complaints.ts";
 import { type MetricsServer, serveMetrics } from "./metrics-server.ts";
 import type { TelemetryOptions } from "./options.ts";
@@ -126,7 +126,7 @@ async function measuring(options: TelemetryOptions, resource: Resource, log: Log
     });
   // Nobody can have asked the server yet: it has listened since this turn.
   const readers: IMetricReader[] = [scraped?.reader, pushing].filter((reader) => reader !== undefined);
-  return { provider: new SdkMeterProvider({ resource, readers }), server };
+  return { provider: new SdkMeterProvider({ resource, readers, views: durationViews(maxSeries) }), server };
 }
 
 /** As the environment prefers it, except for gauges that are observed: see `temporalityOf`. */
