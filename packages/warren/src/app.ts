@@ -26,7 +26,7 @@ import { mergedTopology } from "./service/merged-topology.ts";
 import type { Place } from "./service/middleware.ts";
 import { running } from "./service/running.ts";
 import type { Service } from "./service/service.ts";
-import { serviceTopology, sharedTopology } from "./service/topology.ts";
+import { serviceTopology, sharedQueues, sharedTopology } from "./service/topology.ts";
 import { expiringOf } from "./store/retention.ts";
 import { type StoreRuntime, storeRuntime } from "./store/runtime.ts";
 import type { Store } from "./store.ts";
@@ -55,6 +55,7 @@ export function app(options: AppOptions): App {
   let consumers: Consumer[] = [];
   let phase: "new" | "starting" | "failed" | "started" | "stopping" | "stopped" = "new";
   let stopping: Promise<void> | undefined;
+  let unobserve = (): void => {};
 
   async function start(): Promise<void> {
     if (phase === "failed") throw new Error("This app could not start; make another one to try again.");
@@ -93,6 +94,7 @@ export function app(options: AppOptions): App {
     await Promise.all(attaching);
     for (const runtime of parts.runtimes) runtime.start();
     for (const host of parts.hosts) host.start();
+    unobserve = parts.observe(() => instance.health().ready);
   }
 
   async function stop(drainMs: number): Promise<void> {
@@ -114,6 +116,7 @@ export function app(options: AppOptions): App {
     calls.stop();
     await transport.close({ drainMs: Math.max(500, end - clock.now()) });
     phase = "stopped";
+    unobserve();
     log.info({}, "stopped");
   }
 
@@ -154,6 +157,7 @@ export function app(options: AppOptions): App {
     contracts: knownContracts(options),
     log,
     clock,
+    telemetry: parts.probe,
     client: (contract) => boundClient(calls, contract, noTrail) as never,
     every: (contract) => boundEveryClient(calls, contract, noTrail) as never,
     call: (method, input, callOptions = {}) => calls.call(method, input, callOptions, noTrail) as never,
@@ -258,6 +262,17 @@ function assemble(options: AppOptions) {
     bury,
     retryLater: retrier({ transport, clock, log, move, bury, probe }),
     scope,
+    observe: (isReady: () => boolean): (() => void) =>
+      probe?.observe({
+        transport,
+        services: services.map((service) => ({
+          name: service.contract.name,
+          queues: sharedQueues(service),
+        })),
+        stores: [...runtimes.keys()],
+        version: options.version,
+        isReady,
+      }) ?? (() => {}),
     scopeOf: (service: Service) => ({
       service,
       // What keeps events for sagas is Warren's own: nobody is to be let in there, and nothing of theirs is to be counted.

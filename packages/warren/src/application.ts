@@ -15,6 +15,7 @@ import type { Middleware } from "./service/middleware.ts";
 import type { Service } from "./service/service.ts";
 import type { Retention } from "./store/retention.ts";
 import type { Sql, Store } from "./store.ts";
+import type { EdgeTelemetry } from "./telemetry/probe.ts";
 import type { TelemetryOptions } from "./telemetry/telemetry.ts";
 import type { Clock } from "./time.ts";
 import type { Transport } from "./transport.ts";
@@ -91,6 +92,8 @@ export interface App extends AsyncDisposable {
   readonly contracts: readonly AnyContract[];
   readonly log: Logger;
   readonly clock: Clock;
+  /** For edges, which follow their requests by it; `undefined` where nothing is traced or measured. */
+  readonly telemetry: EdgeTelemetry | undefined;
 
   /** A typed client; any instance of the service may answer. Usable once the app has started. */
   client<C extends AnyContract>(contract: C): Client<C>;

@@ -90,6 +90,19 @@ export {
 } from "./service/service.ts";
 export type { Retention } from "./store/retention.ts";
 
+export {
+  type Counter,
+  counter,
+  type Gauge,
+  gauge,
+  type Histogram,
+  type HistogramAbout,
+  histogram,
+  type Labels,
+  type MetricAbout,
+} from "./telemetry/custom.ts";
+export type { TelemetryOptions } from "./telemetry/telemetry.ts";
+
 // For those who write transports, edges and tools.
 
 export type { Codec } from "./codec/codec.ts";
@@ -147,6 +160,8 @@ export {
   StoreUnreachable,
   type Transaction,
 } from "./store.ts";
+export type { FollowedRequest, HttpRequest, HttpTelemetry } from "./telemetry/http.ts";
+export type { EdgeTelemetry } from "./telemetry/probe.ts";
 export { type Clock, delay, systemClock, type Timer } from "./time.ts";
-export type { Trail } from "./trail.ts";
+export { type Trail, traceIdsOf } from "./trail.ts";
 export type * from "./transport.ts";

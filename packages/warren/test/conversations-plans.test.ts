@@ -10,8 +10,8 @@ const rows = 5_000;
 const numbers = `with recursive numbers (n) as (select 1 union all select n + 1 from numbers where n < ${rows})`;
 const fill = [
   `insert into warren_outbox
-    (id, service, kind, type, conversation, message, body, due_at, attempts, failures, created_at)
-  ${numbers} select 'm' || n, 's', 'event', 's.e', 'c' || n, '{}', $1, 1, 0, 0, n from numbers`,
+    (id, service, kind, type, conversation, message, body, due_at, wanted_at, attempts, failures, created_at)
+  ${numbers} select 'm' || n, 's', 'event', 's.e', 'c' || n, '{}', $1, 1, 1, 0, 0, n from numbers`,
   `insert into warren_journal
     (service, reaction, key, conversation, message_id, state, event, tries, busy_until, began_at, changed_at)
   ${numbers} select 's', 's.e', 'k' || n, 'c' || n, 'm' || n, 'done', '{}', 1, 0, n, n from numbers`,

@@ -9,6 +9,7 @@ import { edgeFault } from "./edge-fault.ts";
 import { knownVerbs } from "./known-verbs.ts";
 import { requestIdOf } from "./request-id.ts";
 import { answerError } from "./send-fault.ts";
+import { traceRequests } from "./trace-requests.ts";
 
 /**
  * Gives an instance the manners of a gateway: request ids, a log, headers, limits, body parsers, and problem documents for
@@ -21,6 +22,7 @@ export async function dress(instance: FastifyInstance, edge: Edge, whole: boolea
     request.id = requestIdOf(request.raw);
     reply.header("x-request-id", request.id);
   });
+  if (app.telemetry !== undefined) traceRequests(instance, app.telemetry);
   instance.addHook("onResponse", async (request, reply) => {
     const { method } = request;
     app.log.info(

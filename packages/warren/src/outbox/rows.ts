@@ -63,7 +63,7 @@ export interface Claim extends Room {
 
 /** Rows per statement: SQLite and `pg` keep statements by their text, and each number is a text of its own. */
 const insertedTogether = 64;
-const columns = 14;
+const columns = 15;
 const returned = "seq, id, service, kind, type, conversation, lane, message, body, attempts, failures";
 
 export function outboxRows(store: Store<any>, instance: string): OutboxRows {
@@ -83,7 +83,7 @@ export function outboxRows(store: Store<any>, instance: string): OutboxRows {
         const until = leasedUntil(entry);
         return [
           ...[id, service, kind, type, conversation, lane, JSON.stringify(rest), body],
-          ...(until === undefined ? [dueAt, null] : [until, instance]),
+          ...(until === undefined ? [dueAt, dueAt, null] : [until, dueAt, instance]),
           ...[0, 0, null, now],
         ];
       }),
@@ -106,7 +106,7 @@ export function outboxRows(store: Store<any>, instance: string): OutboxRows {
   function insertOf(count: number): string {
     inserts[count] ??=
       `insert into warren_outbox (id, service, kind, type, conversation, lane, message, body, due_at,
-      leased_by, attempts, failures, last_error, created_at) values ${placeholderRows(count, columns)}`;
+      wanted_at, leased_by, attempts, failures, last_error, created_at) values ${placeholderRows(count, columns)}`;
     return inserts[count];
   }
 

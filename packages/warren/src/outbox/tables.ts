@@ -3,7 +3,7 @@ import type { Migration } from "../store/migration.ts";
 /**
  * Messages that wait to be sent. `due_at` is when a relay looks at it next: when it is to be sent, when it is to be tried
  * again, or when the lease of the process in `leased_by` ends. One column for all three, so that one index answers the
- * question a relay asks all the time. `failures` of the `attempts` count against the entry; the others reached nobody.
+ * question a relay asks all the time. `wanted_at` stays when it is to be sent. `failures` of the `attempts` count against the entry; the others reached nobody.
  * Times are milliseconds since the Unix epoch.
  */
 export const outboxTables: Migration = {
@@ -20,6 +20,7 @@ export const outboxTables: Migration = {
     message text not null,
     body ${bytes} not null,
     due_at bigint not null,
+    wanted_at bigint not null,
     leased_by text,
     attempts bigint not null,
     failures bigint not null,

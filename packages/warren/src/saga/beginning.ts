@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from "node:util";
 import { validated } from "../contract/schema.ts";
 import { Fault } from "../fault.ts";
+import type { Headers } from "../message.ts";
 import type { Principal } from "../principal.ts";
 import { isKey } from "../rpc/key.ts";
 import type { Unit } from "../store/unit.ts";
@@ -17,6 +18,7 @@ export interface Beginning {
   readonly input: string;
   readonly conversation: string | undefined;
   readonly principal: Principal | undefined;
+  readonly trace?: Headers | undefined;
   readonly now: number;
   /** Where this process goes on with it at once. */
   readonly lease?: { readonly by: string; readonly until: number } | undefined;
@@ -43,15 +45,17 @@ export async function inputText(plan: SagaPlan, id: string, input: unknown): Pro
  * @throws Fault KEY_REUSED where the one that is there was begun with another input
  */
 export async function beginRun(sql: Sql, plan: SagaPlan, beginning: Beginning): Promise<RunRow | undefined> {
-  const { id, input, conversation = `${plan.name}/${id}`, principal, now, lease } = beginning;
+  const { id, input, conversation = `${plan.name}/${id}`, principal, trace, now, lease } = beginning;
   const deadline = plan.deadlineMs === undefined ? null : now + plan.deadlineMs;
   const { rows } = await sql.query<RunRow>(
-    `insert into warren_sagas (saga, id, version, shape, state, input, conversation, principal, deadline, due_at,
-      leased_by, fence, began_at, since) values ($1, $2, $3, $4, 'running', $5, $6, $7, $8, $9, $10, $11, $12, $13)
+    `insert into warren_sagas (saga, id, version, shape, state, input, conversation, principal, trace, deadline,
+      due_at, leased_by, fence, began_at, since)
+      values ($1, $2, $3, $4, 'running', $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
     on conflict do nothing returning *`,
     [
       ...[plan.name, id, plan.version, JSON.stringify(shapeOf(plan.stages)), input, conversation],
-      ...[principal === undefined ? null : JSON.stringify(principal), deadline],
+      ...[principal === undefined ? null : JSON.stringify(principal)],
+      ...[trace === undefined ? null : JSON.stringify(trace), deadline],
       // A fence that no earlier run of this id has had, which was deleted: by the time, which is ahead of any count.
       ...[lease?.until ?? now, lease?.by ?? null, now, now, now],
     ],
@@ -73,7 +77,8 @@ export async function beginRun(sql: Sql, plan: SagaPlan, beginning: Beginning): 
   return undefined;
 }
 
-export interface BeginningInHandler extends Pick<Beginning, "id" | "conversation" | "principal" | "now"> {
+export interface BeginningInHandler
+  extends Pick<Beginning, "id" | "conversation" | "principal" | "trace" | "now"> {
   /** The handler's. */
   readonly store: Store<any> | undefined;
   readonly wake: (() => void) | undefined;

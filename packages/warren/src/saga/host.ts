@@ -7,6 +7,7 @@ import type { InvocationScope } from "../service/invocation.ts";
 import type { Running } from "../service/running.ts";
 import type { StoreRuntime } from "../store/runtime.ts";
 import { inTransaction, type Store } from "../store.ts";
+import type { Probe } from "../telemetry/probe.ts";
 import type { Clock } from "../time.ts";
 import { advancing } from "./advancing.ts";
 import { beginRun, inputText } from "./beginning.ts";
@@ -49,15 +50,16 @@ export interface SagaHostOptions {
   readonly random: Random;
   readonly log: Logger;
   readonly instance: string;
+  readonly probe?: Probe | undefined;
 }
 
 export function sagaHost(options: SagaHostOptions): SagaHost {
-  const { runtime, plans, clock, random, log, instance, running } = options;
+  const { runtime, plans, clock, random, log, instance, running, probe } = options;
   const { store } = runtime;
   const rows = ledger({ store, clock, instance });
   let isStopping = false;
   const waiters = waiting(store, clock, log, plans);
-  const common = { ledger: rows, clock, random, log, running };
+  const common = { ledger: rows, clock, random, log, running, probe };
   const steppings = new Map(
     plans.map((plan) => {
       const scope = options.scope(contract(plan.name, {}), plan.uses, store);
@@ -83,9 +85,10 @@ export function sagaHost(options: SagaHostOptions): SagaHost {
           { message: `${plan.name} "${id}" was not begun: this app is stopping.` },
         );
       const now = clock.now();
+      const { trace } = probe?.trail({}) ?? {};
       const lease = runs.hasRoom ? { by: instance, until: now + plan.leaseMs } : undefined;
       const row = await inTransaction(store, (sql) =>
-        beginRun(sql, plan, { id, input: text, conversation: undefined, principal, now, lease }),
+        beginRun(sql, plan, { id, input: text, conversation: undefined, principal, trace, now, lease }),
       );
       if (row !== undefined && lease !== undefined) runs.go(row);
     },

@@ -218,16 +218,16 @@ export function ledger({ store, clock, instance }: LedgerOptions): Ledger {
 
 async function insertStep(sql: Sql, run: Run, step: StepRow): Promise<void> {
   const { state, attempts, undo_attempts, result, error, due_at, signal } = step;
-  const { anew, began_at, done_at, undone_at } = step;
+  const { anew, traced, began_at, done_at, undone_at } = step;
   await sql.query(
     `insert into warren_saga_steps (saga, id, step, state, attempts, undo_attempts, result, error, due_at, signal,
-      anew, began_at, done_at, undone_at) values ${placeholders(14)}
+      anew, traced, began_at, done_at, undone_at) values ${placeholders(15)}
     on conflict (saga, id, step) do update set state = excluded.state, attempts = excluded.attempts,
       undo_attempts = excluded.undo_attempts, result = excluded.result, error = excluded.error,
-      due_at = excluded.due_at, signal = excluded.signal, anew = excluded.anew, done_at = excluded.done_at, undone_at = excluded.undone_at`,
+      due_at = excluded.due_at, signal = excluded.signal, anew = excluded.anew, traced = excluded.traced, done_at = excluded.done_at, undone_at = excluded.undone_at`,
     [
       ...[run.plan.name, run.id, step.step, state, attempts, undo_attempts, result, error, due_at, signal],
-      ...[anew, began_at, done_at, undone_at],
+      ...[anew, traced, began_at, done_at, undone_at],
     ],
   );
 }

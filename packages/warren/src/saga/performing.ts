@@ -22,6 +22,8 @@ export interface Performance {
   readonly step: StepPlan;
   readonly direction: "do" | "undo";
   readonly attempt: number;
+  /** What the handler is told by: see `messageOf`. */
+  readonly message: Incoming;
   readonly unit: Unit;
   readonly calls: StepCalls;
   /** Where it is known earlier: aborts the signal of what runs. */
@@ -33,16 +35,14 @@ export async function perform(
   { scope, running }: PerformingOptions,
   performance: Performance,
 ): Promise<unknown> {
-  const { run, step, direction, attempt, unit, calls, aborted } = performance;
+  const { run, step, direction, attempt, message, unit, calls, aborted } = performance;
   aborted?.throwIfAborted();
   const key = stepKey(run, step.name);
   const byItself = scope.clock.now() + step.timeoutMs;
   const deadline = direction === "do" ? Math.min(byItself, run.deadline ?? byItself) : byItself;
-  const message = messageOf(run, step, direction === "do" ? key : `${key}/undo`, attempt);
-  const operation: Operation = { kind: "step", id: `${run.plan.name}.${step.name}`, service: run.plan.name };
   const invocation = new Invocation(
     { ...scope, uses: run.plan.uses, caller: calls.caller },
-    operation,
+    operationOf(run.plan, step),
     message,
     deadline,
     undefined,
@@ -62,7 +62,13 @@ export async function perform(
   }
 }
 
-function messageOf(run: Run, step: StepPlan, messageId: string, attempt: number): Incoming {
+export function operationOf({ name }: Run["plan"], step: StepPlan): Operation {
+  return { kind: "step", id: `${name}.${step.name}`, service: name };
+}
+
+/** No message brings a step. What its handlers are told is said the same way. */
+export function messageOf(run: Run, step: StepPlan, direction: "do" | "undo", attempt: number): Incoming {
+  const key = stepKey(run, step.name);
   return {
     exchange: "",
     key: "",
@@ -70,12 +76,13 @@ function messageOf(run: Run, step: StepPlan, messageId: string, attempt: number)
     persistent: true,
     redelivered: false,
     returns: 0,
-    messageId,
+    messageId: direction === "do" ? key : `${key}/undo`,
     type: `${run.plan.name}.${step.name}`,
     headers: {
       [headers.conversation]: run.conversation,
       [headers.attempt]: attempt,
       ...(run.principal !== undefined && { [headers.principal]: JSON.stringify(run.principal) }),
+      ...run.trace,
     },
   };
 }

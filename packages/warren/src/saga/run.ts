@@ -1,4 +1,5 @@
 import type { Fault } from "../fault.ts";
+import type { Headers } from "../message.ts";
 import type { Principal } from "../principal.ts";
 import type { SagaPlan } from "./plan.ts";
 import { faultFrom } from "./stored-fault.ts";
@@ -33,6 +34,8 @@ export interface RunRow {
   readonly error: string | null;
   readonly conversation: string;
   readonly principal: string | null;
+  /** What began it, as JSON: see `Trail`. */
+  readonly trace: string | null;
   readonly waiting: string | null;
   readonly deadline: number | null;
   readonly due_at: number | null;
@@ -60,6 +63,8 @@ export interface StepRow {
   readonly signal: string | null;
   /** Which calls are to be made anew, and how often that was so: see `step-calls.ts`. */
   readonly anew: string | null;
+  /** The `traceparent` of its last try. */
+  readonly traced: string | null;
   readonly began_at: number;
   readonly done_at: number | null;
   readonly undone_at: number | null;
@@ -74,6 +79,7 @@ export interface Run {
   readonly input: unknown;
   readonly conversation: string;
   readonly principal: Principal | undefined;
+  readonly trace: Headers | undefined;
   readonly deadline: number | undefined;
   readonly steps: Map<string, StepRow>;
   /** Results, as JSON gives them back. */
@@ -91,6 +97,7 @@ export function runOf(plan: SagaPlan, row: RunRow, input: unknown, steps: readon
     input,
     conversation: row.conversation,
     principal: row.principal === null ? undefined : JSON.parse(row.principal),
+    trace: row.trace === null ? undefined : JSON.parse(row.trace),
     deadline: row.deadline ?? undefined,
     steps: new Map(),
     done: {},
@@ -111,6 +118,14 @@ export function noteStep(run: Run, step: StepRow): void {
 export function firstRow(step: string, state: StepState, now: number, dueAt: number | null): StepRow {
   return {
     ...{ step, state, attempts: 0, undo_attempts: 0, result: null, error: null },
-    ...{ due_at: dueAt, signal: null, anew: null, began_at: now, done_at: null, undone_at: null },
+    ...{
+      due_at: dueAt,
+      signal: null,
+      anew: null,
+      traced: null,
+      began_at: now,
+      done_at: null,
+      undone_at: null,
+    },
   };
 }

@@ -1,11 +1,20 @@
 import type { Random } from "../id.ts";
 import type { Logger } from "../log.ts";
+import type { Incoming } from "../message.ts";
 import { nextStep, type RetryPolicy } from "../retry/policy.ts";
 import type { StoreRuntime } from "../store/runtime.ts";
 import { OutcomeUnknown, type Sql, StoreUnreachable } from "../store.ts";
+import type { Probe, Seam } from "../telemetry/probe.ts";
 import type { Clock } from "../time.ts";
 import { LeaseLost, type Ledger } from "./ledger.ts";
-import { isInterruption, type Performance, type PerformingOptions, perform } from "./performing.ts";
+import {
+  isInterruption,
+  messageOf,
+  operationOf,
+  type Performance,
+  type PerformingOptions,
+  perform,
+} from "./performing.ts";
 import type { StepPlan } from "./plan.ts";
 import { firstRow, noteStep, type Run, type StepRow } from "./run.ts";
 import { stepCalls } from "./step-calls.ts";
@@ -43,6 +52,7 @@ export interface SteppingOptions extends PerformingOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Logger;
+  readonly probe?: Probe | undefined;
 }
 
 /** What a try of a step threw, and which calls the next one makes anew. */
@@ -51,12 +61,32 @@ interface Threw {
   readonly anew: string | null;
 }
 
+function tracedBy({ work }: Incoming): string | null {
+  const traceparent = work?.trace?.traceparent;
+  return traceparent === undefined ? null : String(traceparent);
+}
+
 function isOfTheStore(error: unknown): boolean {
   return error instanceof LeaseLost || error instanceof OutcomeUnknown || error instanceof StoreUnreachable;
 }
 
 export function stepping(options: SteppingOptions): Stepping {
-  const { runtime, ledger, clock, random, log, running, scope } = options;
+  const { runtime, ledger, clock, random, log, running, scope, probe } = options;
+  const seams = new Map<string, Seam | undefined>();
+
+  /** Traced as caused by what began the run; the try before it, and what it is undone for, are linked. */
+  function begin(run: Run, step: StepPlan, direction: "do" | "undo", attempt: number): Incoming {
+    const message = messageOf(run, step, direction, attempt);
+    if (probe === undefined) return message;
+    const name = `${direction} ${step.name}`;
+    const operation = operationOf(run.plan, step);
+    const seam = seams.get(name) ?? probe.seam({ operation, ...(direction === "undo" && { isUndo: true }) });
+    seams.set(name, seam);
+    const failed =
+      direction === "undo" ? [...run.steps.values()].filter(({ state }) => state === "failed") : [];
+    const causes = [run.steps.get(step.name)?.traced, ...failed.map(({ traced }) => traced)];
+    return seam.begin(message, causes);
+  }
 
   /** Committed, or undone, with what it did in the store. @returns what it threw, and what is kept of its calls then */
   async function attempt(
@@ -68,10 +98,13 @@ export function stepping(options: SteppingOptions): Stepping {
     const unit = runtime.unit();
     const calls = stepCalls(scope.caller, stepKey(run, step.name), direction, before.anew);
     const threw = (error: unknown): Threw => ({ error, anew: calls.anewAfter(error) });
+    const { work } = performance.message;
     let result: unknown;
     try {
       result = await perform(options, { ...performance, unit, calls });
     } catch (error) {
+      work?.fail(error);
+      work?.end();
       await unit.rollback();
       if (!isInterruption(error, running)) return threw(error);
       // That try does not count.
@@ -81,10 +114,13 @@ export function stepping(options: SteppingOptions): Stepping {
     try {
       await unit.commit((sql) => finish(sql, result));
     } catch (error) {
+      work?.fail(error);
       await unit.rollback();
       // Nothing of the step's own: who reads the rows again knows what came of it.
       if (isOfTheStore(error)) throw error;
       return threw(error);
+    } finally {
+      work?.end();
     }
     return undefined;
   }
@@ -110,8 +146,10 @@ export function stepping(options: SteppingOptions): Stepping {
       const row = before ?? firstRow(step.name, "running", now, null);
       const died = diedOften(step.retry, row, row.attempts, step);
       if (died !== undefined) return failed(step.name, died);
+      const message = begin(run, step, "do", row.attempts + 1);
       const begun: StepRow = {
         ...row,
+        traced: tracedBy(message),
         state: "running",
         attempts: row.attempts + 1,
         due_at: null,
@@ -120,7 +158,7 @@ export function stepping(options: SteppingOptions): Stepping {
       await ledger.saveStep(run, begun);
       let done: StepRow = begun;
       const threw = await attempt(
-        { run, step, direction: "do", attempt: begun.attempts, aborted: sibling },
+        { run, step, direction: "do", attempt: begun.attempts, message, aborted: sibling },
         row,
         (sql, value) => {
           const result = toText(value, `step "${step.name}"`) ?? null;
@@ -146,8 +184,10 @@ export function stepping(options: SteppingOptions): Stepping {
         if (died !== undefined) return failed(step.name, died);
       }
       const attempts = before.undo_attempts + 1;
+      const message = begin(run, step, "undo", attempts);
       const begun: StepRow = {
         ...before,
+        traced: tracedBy(message),
         state: "undoing",
         undo_attempts: attempts,
         due_at: null,
@@ -155,10 +195,14 @@ export function stepping(options: SteppingOptions): Stepping {
       };
       await ledger.saveStep(run, begun);
       let undone: StepRow = begun;
-      const threw = await attempt({ run, step, direction: "undo", attempt: attempts }, before, (sql) => {
-        undone = { ...begun, state: "undone", undone_at: clock.now() };
-        return ledger.putStep(sql, run, undone);
-      });
+      const threw = await attempt(
+        { run, step, direction: "undo", attempt: attempts, message },
+        before,
+        (sql) => {
+          undone = { ...begun, state: "undone", undone_at: clock.now() };
+          return ledger.putStep(sql, run, undone);
+        },
+      );
       if (threw === undefined) {
         noteStep(run, undone);
         return { is: "done" };
@@ -186,6 +230,7 @@ export function stepping(options: SteppingOptions): Stepping {
     const stored = storedFault(error, { saga: run.plan.name, id: run.id, step: step.name });
     const state = direction === "do" ? "retrying" : "undoing";
     await ledger.saveStep(run, { ...begun, state, due_at: dueAt, error: stored, anew });
+    probe?.retried(run.plan.name, operationOf(run.plan, step).id);
     log.warn(
       { saga: run.plan.name, id: run.id, step: step.name, attempt: attempts, retryAt: dueAt, err: error },
       direction === "do"

@@ -233,6 +233,7 @@ export class Invocation implements Context, Expiring {
         id: options?.id,
         conversation: this.conversation,
         principal: this.principal,
+        trace: traceOf(this.#message),
         now: this.#scope.clock.now(),
         store: this.#scope.runtime?.store,
         wake: this.#scope.wakeSagas,

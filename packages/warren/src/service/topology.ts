@@ -119,3 +119,10 @@ function eventBindings(queue: string, ids: readonly string[]): Binding[] {
     { queue, exchange: names.deliverExchange, key: queue },
   ];
 }
+
+/** The queues that all instances of a service share, and no other service: those that outlive each of them. */
+export function sharedQueues(service: Service): readonly string[] {
+  const { queues = [] } = serviceTopology(service, "");
+  const own = `${service.contract.name}.`;
+  return queues.flatMap(({ name, lifetime }) => (lifetime === "durable" && name.startsWith(own) ? name : []));
+}

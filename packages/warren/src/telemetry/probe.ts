@@ -3,6 +3,8 @@ import type { Caller } from "../rpc/caller.ts";
 import type { Operation } from "../service/context.ts";
 import type { Trail } from "../trail.ts";
 import type { Transport } from "../transport.ts";
+import type { Observed } from "./gauges.ts";
+import type { HttpTelemetry } from "./http.ts";
 
 /**
  * What the features tell telemetry. They are given none where nothing listens, and then do exactly what they did without:
@@ -17,22 +19,48 @@ export interface Probe {
   publishing(transport: Transport): Pick<Transport, "publish">;
   /** The trail as the code that runs now hands it on: what is traced there is what causes the next message. */
   readonly trail: (trail: Trail) => Trail;
+  /** For what answers requests of clients outside. */
+  readonly http: HttpTelemetry;
+  /**
+   * Begins to observe what an app is made of, whenever metrics are collected.
+   * @returns ends it
+   */
+  observe(observed: Observed): () => void;
+  /** One message between those that keep the list of instances, as the dashboards of the seed name it. */
+  listed(direction: "sent" | "received", service: string, type: ListMessage): void;
   /** Something failed, and is tried again. */
   retried(service: string, operation: string): void;
   /** A message was given up. */
   buried(service: string, reason: string): void;
 }
 
+/** What an edge needs of it. */
+export type EdgeTelemetry = Pick<Probe, "http">;
+
+export type ListMessage =
+  | "worker_registration"
+  | "worker_deletion"
+  | "workers_list_request"
+  | "worker_list_update"
+  | "keepalive"
+  | "keepalive_response"
+  | "worker_removal";
+
 export interface SeamOptions {
   readonly operation: Operation;
   /** Where its messages come from; none where no message brings it, as with a schedule. */
   readonly queue?: string;
+  /** It undoes what the operation did. */
+  readonly isUndo?: boolean;
   /** The codes of the faults that are answers, as the contract says. */
   readonly declared?: readonly string[];
 }
 
 /** Where work of one kind is followed. */
 export interface Seam {
-  /** @returns the message to go on with, which has its `work` */
-  begin(message: Incoming): Incoming;
+  /**
+   * @param causes the `traceparent`s of what also led to it, as far as they are known
+   * @returns the message to go on with, which has its `work`
+   */
+  begin(message: Incoming, causes?: readonly (string | null | undefined)[]): Incoming;
 }

@@ -27,14 +27,18 @@ export function seamOf(signals: Signals, options: SeamOptions): Seam {
   const own = operation.kind === "method" ? followedFrom(signals, options, `${service}.instance`) : usual;
   const requests = names.requests(service);
   return {
-    begin(message) {
+    begin(message, causes) {
       const followed = message.key === requests ? usual : own;
-      return { ...message, work: begun(followed, message) };
+      return { ...message, work: begun(followed, message, causes) };
     },
   };
 }
 
-function begun(followed: Followed, message: Incoming): FollowedWork {
+function begun(
+  followed: Followed,
+  message: Incoming,
+  causes: readonly (string | null | undefined)[] | undefined,
+): FollowedWork {
   const { signals, name, kind, attributes } = followed;
   if (followed.consumed !== undefined) {
     followed.consumed.value++;
@@ -42,7 +46,7 @@ function begun(followed: Followed, message: Incoming): FollowedWork {
   }
   const { tracer } = signals;
   if (tracer === undefined) return new FollowedWork(followed, message, undefined);
-  const links = linksOf(message);
+  const links = causes === undefined ? linksOf(message) : linksTo(causes);
   const span = tracer.startSpan(
     name,
     links === undefined ? { kind, attributes } : { kind, attributes, links },
@@ -58,6 +62,13 @@ function begun(followed: Followed, message: Incoming): FollowedWork {
   return new FollowedWork(followed, message, span);
 }
 
+function linksTo(causes: readonly (string | null | undefined)[]): Link[] {
+  return [...new Set(causes)].flatMap((traceparent) => {
+    const context = spanContextOf({ traceparent });
+    return context === undefined ? [] : { context };
+  });
+}
+
 /** A try again: the one before it, in this process or, as the message says, in another. */
 function linksOf({ work, headers: all }: Incoming): Link[] | undefined {
   const before = spanContextOf(work?.trace);
@@ -69,7 +80,7 @@ function linksOf({ work, headers: all }: Incoming): Link[] | undefined {
 
 function followedFrom(
   signals: Signals,
-  { operation, declared = [] }: SeamOptions,
+  { operation, declared = [], isUndo = false }: SeamOptions,
   queue: string | undefined,
 ): Followed {
   const { system, instance, counts } = signals;
@@ -87,8 +98,7 @@ function followedFrom(
   const worker = workerOf(service);
   return {
     signals,
-    name:
-      queue === undefined ? `${operation.undoing === undefined ? "run" : "undo"} ${id}` : `process ${queue}`,
+    name: queue === undefined ? `${isUndo ? "undo" : "run"} ${id}` : `process ${queue}`,
     kind: kinds[kind],
     attributes: {
       ...messaging,

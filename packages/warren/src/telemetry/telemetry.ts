@@ -10,6 +10,8 @@ import {
 } from "@opentelemetry/api";
 import type { Clock } from "../time.ts";
 import { countsOf } from "./counts.ts";
+import { observe } from "./gauges.ts";
+import { httpTelemetry } from "./http.ts";
 import { durationsOf } from "./instruments.ts";
 import { workerOf } from "./labels.ts";
 import type { Probe } from "./probe.ts";
@@ -51,16 +53,22 @@ export function telemetry(
     durations: meter && durationsOf(meter),
     bodySize: options?.bodySize ?? false,
   };
-  return probeOf(signals);
+  return probeOf(signals, meter);
 }
 
-function probeOf(signals: Signals): Probe {
+function probeOf(signals: Signals, meter: Meter | undefined): Probe {
   const { counts, tracer } = signals;
   return {
     seam: (of) => seamOf(signals, of),
     calls: (caller) => followedCalls(signals, caller),
     publishing: (transport) => followedPublishing(signals, transport),
+    http: httpTelemetry(signals),
+    observe: (observed) => (meter === undefined ? () => {} : observe(meter, signals, observed)),
     trail: tracer === undefined ? (trail) => trail : trailNow,
+    listed(direction, service, type) {
+      if (counts !== undefined)
+        counts.of(`microservices_messages_${direction}_total`, { service: workerOf(service), type }).value++;
+    },
     retried(service, operation) {
       if (counts === undefined) return;
       counts.of("warren.retries", { service, operation }).value++;

@@ -1,0 +1,96 @@
+import { type Attributes, context, SpanKind, SpanStatusCode } from "@opentelemetry/api";
+import { maxBaggageBytes } from "../trail.ts";
+import { type Signals, seconds } from "./signals.ts";
+import { contextFrom, contextWith } from "./w3c.ts";
+
+/** A request as an edge knows it when it begins. */
+export interface HttpRequest {
+  readonly method: string;
+  /** `http` or `https`. */
+  readonly scheme: string;
+  /** The template of its route; `undefined` where there is none, never the address itself. */
+  readonly route: string | undefined;
+  readonly headers: Readonly<Record<string, string | readonly string[] | undefined>>;
+}
+
+/** A request that is being answered. */
+export interface FollowedRequest {
+  /** Runs what belongs to the request, so that the calls it makes are traced as its. */
+  run(work: () => void): void;
+  /** It is answered, with this status, or its client has gone. */
+  end(status: number): void;
+}
+
+/** For edges: follows each request by OpenTelemetry's conventions for HTTP. */
+export interface HttpTelemetry {
+  begin(request: HttpRequest): FollowedRequest;
+}
+
+const verbs: ReadonlySet<string> = new Set(
+  "GET HEAD POST PUT PATCH DELETE OPTIONS TRACE CONNECT QUERY".split(" "),
+);
+
+export function httpTelemetry(signals: Signals): HttpTelemetry {
+  const { tracer, durations, clock } = signals;
+  const known = new Map<string, Attributes>();
+
+  /** What anybody may send as a verb is no label. */
+  function attributesOf({ method, scheme, route }: HttpRequest): Attributes {
+    const verb = verbs.has(method) ? method : "_OTHER";
+    const key = `${verb} ${scheme} ${route ?? ""}`;
+    let attributes = known.get(key);
+    if (attributes === undefined) {
+      attributes = {
+        "http.request.method": verb,
+        "url.scheme": scheme,
+        ...(route !== undefined && { "http.route": route }),
+      };
+      known.set(key, attributes);
+    }
+    return attributes;
+  }
+
+  return {
+    begin(request) {
+      const began = seconds(clock);
+      const attributes = attributesOf(request);
+      const verb = attributes["http.request.method"] === "_OTHER" ? "HTTP" : request.method;
+      const carried = single(request.headers);
+      const span = tracer?.startSpan(
+        request.route === undefined ? verb : `${verb} ${request.route}`,
+        { kind: SpanKind.SERVER, attributes },
+        contextFrom(carried),
+      );
+      let isOver = false;
+      return {
+        run: (work) => (span === undefined ? work() : context.with(contextWith(span, carried), work)),
+        end(status) {
+          if (isOver) return;
+          isOver = true;
+          const isError = status >= 500;
+          const answered = { ...attributes, "http.response.status_code": status };
+          durations?.http.record(
+            seconds(clock) - began,
+            isError ? { ...answered, "error.type": String(status) } : answered,
+          );
+          if (span === undefined) return;
+          span.setAttribute("http.response.status_code", status);
+          if (isError) {
+            span.setAttribute("error.type", String(status));
+            span.setStatus({ code: SpanStatusCode.ERROR });
+          }
+          span.end();
+        },
+      };
+    },
+  };
+}
+
+function single(headers: HttpRequest["headers"]): Record<string, string> {
+  const carried: Record<string, string> = {};
+  for (const name of ["traceparent", "tracestate", "baggage"]) {
+    const value = headers[name];
+    if (typeof value === "string" && value.length <= maxBaggageBytes) carried[name] = value;
+  }
+  return carried;
+}
