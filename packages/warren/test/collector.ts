@@ -13,6 +13,8 @@ export interface Received {
 export interface Collector {
   readonly url: string;
   readonly received: readonly Received[];
+  /** How many requests came, whatever became of them. */
+  readonly requests: number;
   /** What the collector answers with from now on; 0 is no answer at all. */
   answerWith(status: number): void;
 }
@@ -21,12 +23,14 @@ export interface Collector {
 export async function collector(port = 0): Promise<Collector> {
   const received: Received[] = [];
   let status = 200;
+  let requests = 0;
   const server = createServer(async (request, response) => {
     const chunks: Buffer[] = [];
     for await (const chunk of request) chunks.push(chunk as Buffer);
     const encoding = request.headers["content-encoding"];
     const bytes = Buffer.concat(chunks);
     const text = (encoding === "gzip" ? gunzipSync(bytes) : bytes).toString();
+    requests++;
     if (status === 0) return;
     if (status === 200) received.push({ path: request.url!, encoding, body: JSON.parse(text) });
     response.writeHead(status, { "content-type": "application/json" }).end("{}");
@@ -39,6 +43,9 @@ export async function collector(port = 0): Promise<Collector> {
   return {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     received,
+    get requests() {
+      return requests;
+    },
     answerWith(given) {
       status = given;
     },
