@@ -7,6 +7,7 @@ import { parse, stringify } from "yaml";
 import { canInstall, installPackage } from "../../../packages/warren/src/machine/apt.ts";
 import { anyFreePort } from "../../../packages/warren/src/machine/ports.ts";
 import { findProgram } from "../../../packages/warren/src/machine/programs.ts";
+import { run } from "../../../packages/warren/src/machine/run.ts";
 import { systemClock } from "../../../packages/warren/src/time.ts";
 
 /**
@@ -17,7 +18,10 @@ export async function havePrometheus(): Promise<boolean> {
   const isThere = (): boolean => ["prometheus", "promtool"].every((name) => findProgram(name) !== undefined);
   if (!isThere() && canInstall()) {
     console.log("Prometheus is not installed: installing Debian's (apt-get) ...");
-    await installPackage({ name: "prometheus", isThere }, systemClock);
+    const isNew = await installPackage({ name: "prometheus", isThere }, systemClock);
+    // Nor is it at the next boot of this machine.
+    if (isNew && findProgram("systemctl") !== undefined)
+      await run("systemctl", ["disable", "prometheus.service"]);
   }
   return isThere();
 }

@@ -1,9 +1,13 @@
 import { context, metrics, propagation, trace } from "@opentelemetry/api";
 import { InMemorySpanExporter, SimpleSpanProcessor } from "@opentelemetry/sdk-trace";
 import { afterEach, describe, expect, it, onTestFinished, vi } from "vitest";
-import { silent } from "../src/index.ts";
+import { z } from "zod";
+import { amqpUrl } from "../../../test/amqp-url.ts";
+import { app, contract, rpc, service, silent } from "../src/index.ts";
 import { startTelemetry, type Telemetry, type TelemetryOptions } from "../src/open-telemetry/index.ts";
+import { rabbitmq } from "../src/rabbitmq/index.ts";
 import { collector, metricsIn, spansIn } from "./collector.ts";
+import { sink } from "./events-world.ts";
 import { recorder } from "./gateway-world.ts";
 
 async function started(options: TelemetryOptions = {}): Promise<Telemetry> {
@@ -360,5 +364,49 @@ describe("starting and stopping", () => {
     const again = await started();
     metrics.getMeter("test").createCounter("sold").add(1);
     expect(await (await fetch(again.metricsUrl!)).text()).toContain("sold_total 1");
+  });
+});
+
+describe("apps that are made after telemetry has started", () => {
+  const shop = contract("sdk-shop", {
+    methods: { sell: rpc({ input: z.object({ n: z.number() }) }) },
+    events: { sold: z.object({ n: z.number() }) },
+  });
+  const mail = contract("sdk-mail", {});
+
+  it("are traced to the collector as one, and measured together", async () => {
+    const to = await collector();
+    const telemetry = await started({ endpoint: to.url, flushMs: 5_000 });
+    const told = sink<number>();
+    const shopService = service(shop, { methods: { sell: ({ n }, { emit }) => emit.sold({ n }) } });
+    const on = { "sdk-shop.sold": ({ n }: { n: number }) => told.put(n) };
+    const mailService = service(mail, { uses: { shop }, methods: {}, on });
+    const apps = [[shopService, mailService], [shopService]].map((services) =>
+      app({ transport: rabbitmq({ url: amqpUrl() }), services, log: silent }),
+    );
+    onTestFinished(async () => void (await Promise.all(apps.map((each) => each.stop({ drainMs: 500 })))));
+    await Promise.all(apps.map((each) => each.start()));
+    const [first, second] = apps;
+    for (let n = 0; n < 10; n++) await first!.every(shop).sell({ n }, { expect: 2 });
+    await second!.client(shop).sell({ n: 10 });
+    await told.until(21);
+    const done = /^messaging_process_duration_seconds_count\{[^}]*operation="sdk-shop\.sell"[^}]*\} (\d+)$/gm;
+    await vi.waitFor(async () => {
+      const text = await (await fetch(telemetry.metricsUrl!)).text();
+      expect([...text.matchAll(done)].reduce((sum, match) => sum + Number(match[1]), 0)).toBe(21);
+      expect(text.match(/^warren_instances\{service="sdk-shop"/gm)).toHaveLength(2);
+      expect(text).toContain('warren_queue_messages{service="sdk-shop",queue="sdk-shop.requests"} 0');
+    });
+    await Promise.all(apps.map((each) => each.stop({ drainMs: 500 })));
+    await telemetry.stop();
+    const last = spansIn(to).filter(({ traceId }) => traceId === spansIn(to).at(-1)!.traceId);
+    expect(new Set(last.map(({ name }) => name))).toEqual(
+      new Set([
+        "send sdk-shop.requests",
+        "process sdk-shop.requests",
+        "publish warren.events:sdk-shop.sold",
+        "process sdk-mail.events",
+      ]),
+    );
   });
 });
