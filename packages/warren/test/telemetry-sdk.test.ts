@@ -4,23 +4,12 @@ import { afterEach, describe, expect, it, onTestFinished, vi } from "vitest";
 import { z } from "zod";
 import { amqpUrl } from "../../../test/amqp-url.ts";
 import { app, contract, rpc, service, silent } from "../src/index.ts";
-import { startTelemetry, type Telemetry, type TelemetryOptions } from "../src/open-telemetry/index.ts";
+import { startTelemetry, type Telemetry } from "../src/open-telemetry/index.ts";
 import { rabbitmq } from "../src/rabbitmq/index.ts";
 import { collector, metricsIn, spansIn } from "./collector.ts";
 import { sink } from "./events-world.ts";
 import { recorder } from "./gateway-world.ts";
-
-async function started(options: TelemetryOptions = {}): Promise<Telemetry> {
-  const telemetry = await startTelemetry({
-    port: 0,
-    host: "127.0.0.1",
-    log: silent,
-    flushMs: 500,
-    ...options,
-  });
-  onTestFinished(() => telemetry.stop());
-  return telemetry;
-}
+import { started } from "./telemetry-started.ts";
 
 const span = (name: string): void => trace.getTracer("test").startSpan(name).end();
 
@@ -58,6 +47,16 @@ describe("traces", () => {
         { key: "service.namespace", value: { stringValue: "of the options" } },
       ]),
     );
+  });
+
+  it("stay here where the environment wants no exporter", async () => {
+    const to = await collector();
+    vi.stubEnv("OTEL_EXPORTER_OTLP_ENDPOINT", to.url);
+    vi.stubEnv("OTEL_TRACES_EXPORTER", "none");
+    const telemetry = await started();
+    span("sell");
+    await telemetry.stop();
+    expect(new Set(to.received.map(({ path }) => path))).toEqual(new Set(["/v1/metrics"]));
   });
 
   it("are sent again where the collector cannot take them now", async () => {
@@ -281,59 +280,6 @@ describe("metrics", () => {
       const longest = /^nodejs_eventloop_lag_max_seconds (\S+)$/m.exec(await scrape(telemetry))![1];
       expect(Number(longest)).toBeGreaterThan(0.1);
     });
-  });
-});
-
-describe("the server of /metrics", () => {
-  it("answers GET and HEAD of /metrics, and nothing else", async () => {
-    const { metricsUrl } = await started();
-    const url = metricsUrl!;
-    const asked = await fetch(`${url}?name=x`);
-    expect(asked.status).toBe(200);
-    expect(asked.headers.get("content-type")).toBe("text/plain; version=0.0.4; charset=utf-8");
-    const head = await fetch(url, { method: "HEAD" });
-    expect([head.status, await head.text()]).toEqual([200, ""]);
-    const posted = await fetch(url, { method: "POST", body: "x" });
-    expect([posted.status, posted.headers.get("allow")]).toEqual([405, "GET, HEAD"]);
-    for (const path of ["", "/", "/metrics/", "/health", "//metrics"])
-      expect((await fetch(new URL(url).origin + path)).status).toBe(404);
-    expect((await fetch(url, { headers: { "x-long": "x".repeat(10_000) } })).status).toBe(431);
-  });
-
-  it("reads once for all who ask at the same time", async () => {
-    const telemetry = await started();
-    let reads = 0;
-    const gauge = metrics.getMeter("test").createObservableGauge("slow");
-    const asked = Promise.withResolvers<void>();
-    gauge.addCallback(async () => {
-      reads++;
-      await asked.promise;
-    });
-    const answers = Promise.all(Array.from({ length: 5 }, () => fetch(telemetry.metricsUrl!)));
-    await vi.waitFor(() => expect(reads).toBe(1));
-    asked.resolve();
-    expect((await answers).map(({ status }) => status)).toEqual([200, 200, 200, 200, 200]);
-    expect(reads).toBeLessThan(5);
-  });
-
-  it("says which port is taken and what to set; nothing stays", async () => {
-    const telemetry = await started();
-    const port = Number(new URL(telemetry.metricsUrl!).port);
-    await telemetry.stop();
-    const other = await collector(port);
-    expect(other.url).toContain(`${port}`);
-    await expect(startTelemetry({ port, host: "127.0.0.1", log: silent })).rejects.toThrow(
-      `Port ${port} on 127.0.0.1 is in use by another program, so /metrics cannot be served there. Each process of a machine needs a port of its own: set OTEL_EXPORTER_PROMETHEUS_PORT or the option \`port\` of startTelemetry to another one, 0 to any free one.`,
-    );
-    await started();
-  });
-
-  it("listens on every address where none is named, since Prometheus is elsewhere", async () => {
-    const telemetry = await startTelemetry({ port: 0, log: silent });
-    onTestFinished(() => telemetry.stop());
-    expect(telemetry.metricsUrl).toMatch(/^http:\/\/localhost:\d+\/metrics$/);
-    const { port } = new URL(telemetry.metricsUrl!);
-    expect((await fetch(`http://127.0.0.1:${port}/metrics`)).status).toBe(200);
   });
 });
 

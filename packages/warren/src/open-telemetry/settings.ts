@@ -51,6 +51,7 @@ export function destinationOf(
       );
     return { url: `${endpoint.replace(/\/+$/, "")}/v1/${kind}` };
   }
+  if (variable(`OTEL_${kind.toUpperCase()}_EXPORTER`)?.toLowerCase() === "none") return undefined;
   const names = ["OTEL_EXPORTER_OTLP_ENDPOINT", `OTEL_EXPORTER_OTLP_${kind.toUpperCase()}_ENDPOINT`];
   return names.some((name) => variable(name) !== undefined) ? {} : undefined;
 }
