@@ -13,6 +13,7 @@ export default defineConfig({
       "examples/*/{src,test}/**/*.test.ts",
       "bench/src/**/*.test.ts",
       "faults/src/**/*.test.ts",
+      "deploy/*/test/**/*.test.ts",
       "test/**/*.test.ts",
     ],
     globalSetup: ["test/servers.setup.ts"],

@@ -34,6 +34,8 @@ describe("imports point from features to vocabulary, never back", () => {
     ["rabbitmq/wire.ts", "../embedded/index.ts", "a transport knows another"],
     ["rabbitmq/wire.ts", "../rpc/caller.ts", "a transport knows a feature"],
     ["gateway/routes.ts", "../rpc/caller.ts", "the gateway looks behind the public API"],
+    ["open-telemetry/index.ts", "../rpc/caller.ts", "what sets telemetry up knows what is measured"],
+    ["rpc/caller.ts", "../open-telemetry/index.ts", "a feature needs the SDK"],
     ["broker/node.ts", "../index.ts", "the broker command's engine uses the public API"],
     ["app.ts", "./testing/index.ts", "the library uses its test tools"],
     ["testing/index.ts", "../gateway/index.ts", "the test tools use the gateway"],

@@ -109,7 +109,7 @@ function checkPath(path: string): string[] {
 }
 
 function checkExports(file: SourceFile): string[] {
-  if (!/^(packages|examples|bench|faults)\/.*\/?src\//.test(file.path)) return [];
+  if (!/^(packages|examples|bench|faults|deploy)\/.*\/?src\//.test(file.path)) return [];
   return nodesOf(file)
     .filter(({ type }) => type === "ExportDefaultDeclaration")
     .map(({ start }) => `${file.path}:${lineAt(file.text, start)} has a default export; name it`);

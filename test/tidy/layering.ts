@@ -27,6 +27,7 @@ const folders: Record<string, Layer> = {
   broker: "broker",
   database: "broker",
   gateway: "edge",
+  "open-telemetry": "sdk",
   testing: "testing",
   cli: "cli",
 };
@@ -39,6 +40,7 @@ type Layer =
   | "machine"
   | "broker"
   | "edge"
+  | "sdk"
   | "testing"
   | "cli";
 
@@ -51,6 +53,7 @@ const mayImport: Record<Layer, readonly (Layer | "index")[]> = {
   machine: ["vocabulary"],
   broker: ["vocabulary", "machine"],
   edge: ["index"],
+  sdk: ["vocabulary"],
   testing: ["index", "vocabulary"],
   cli: ["index", "broker"],
 };
@@ -64,7 +67,7 @@ const exceptions: Record<string, string> = {
   "from-env.ts -> rabbitmq": "chooses the transport at run time; imported only when chosen",
 };
 
-/** vocabulary <- features <- app; transports on vocabulary only; nothing imports gateway, testing or cli. */
+/** vocabulary <- features <- app; transports on vocabulary only; nothing imports gateway, open-telemetry, testing or cli. */
 export function checkLayering(files: readonly SourceFile[]): string[] {
   return files
     .filter(({ path }) => path.startsWith(src) && !isTest(path))

@@ -78,6 +78,7 @@ describe("the published package", () => {
       "./gateway": "fastify",
       "./postgres": "pg",
       "./kysely": "kysely",
+      "./telemetry": "opentelemetry/",
     };
     for (const entry of Object.keys(manifest.exports)) {
       const name = JSON.stringify(entry.replace(/^\./, "warren"));
