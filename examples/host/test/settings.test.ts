@@ -1,19 +1,24 @@
 import { describe, expect, test } from "vitest";
-import { type Settings, settingsOf } from "../src/settings.ts";
+import { type Choices, type Settings, settingsOf } from "../src/settings.ts";
 
 const names = ["market", "notifications", "gateway"];
 const AMQP_URL = "amqp://user:secret@rabbit:5673/shop";
-const settings = (args: string[], env: Record<string, string> = {}): Settings =>
-  settingsOf(args, env, names) as Settings;
+const one: Choices = { command: "npm start", partNames: names, ways: [] };
+const two: Choices = { ...one, ways: ["choreography", "saga"] };
+const settings = (args: string[], env: Record<string, string> = {}, choices = one): Settings =>
+  settingsOf(args, env, choices) as Settings;
 
 describe("settings", () => {
   test("without any, everything runs on port 8080 of this machine alone, on the embedded broker", () => {
     expect(settings([])).toEqual({
+      as: "",
       names,
       host: "127.0.0.1",
       port: 8080,
       dataDir: "data",
+      databaseUrl: undefined,
       jwtSecret: undefined,
+      failures: { share: 0, seed: "1" },
       logLevel: "warn",
       broker: undefined,
     });
@@ -21,6 +26,15 @@ describe("settings", () => {
 
   test("--only names parts, each once", () => {
     expect(settings(["--only", "market, gateway,market"], { AMQP_URL }).names).toEqual(["market", "gateway"]);
+  });
+
+  test("--as takes one of the ways there are, the first unless it is said", () => {
+    expect(settings([], {}, two).as).toBe("choreography");
+    expect(settings(["--as", "saga"], {}, two).as).toBe("saga");
+    expect(settingsOf(["--as", "luck"], {}, two)).toEqual({
+      refused: '--as: there is no "luck". An order can go as choreography or as saga.',
+    });
+    expect(settingsOf(["--as", "saga"], {}, one)).toMatchObject({ refused: expect.stringContaining("--as") });
   });
 
   test("a broker is shown without its credentials", () => {
@@ -55,7 +69,7 @@ describe("settings", () => {
     ["a short secret", [], { JWT_SECRET: "secret" }, "JWT_SECRET is shorter than 32 bytes"],
     ["an unknown log level", [], { LOG_LEVEL: "loud" }, 'LOG_LEVEL is "loud"'],
   ])("%s is refused in words, without a secret in them", (_what, args, env, words) => {
-    const { refused } = settingsOf(args, env, names) as { refused: string };
+    const { refused } = settingsOf(args, env, two) as { refused: string };
     expect(refused).toContain(words);
     expect(refused).not.toContain("user:secret");
   });
