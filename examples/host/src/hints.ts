@@ -21,17 +21,19 @@ export async function hintsOf({ systems, settings, ...at }: HintsAbout): Promise
       return heading + (await hints(at)).trim();
     }),
   );
-  return `\n${[...each, general(at.url, settings)].join("\n\n")}\n`.replaceAll(/^(?=.)/gm, "  ");
+  // Where files are is for whoever has the terminal.
+  const last = at.isPublic
+    ? []
+    : [`# All routes and these commands, in a browser\n${at.url}`, kept(settings)];
+  return `\n${[...each, ...last].join("\n\n")}\n`.replaceAll(/^(?=.)/gm, "  ");
 }
 
-function general(url: string, { dataDir, databaseUrl }: Settings): string {
+function kept({ dataDir, databaseUrl }: Settings): string {
   // npm goes into the folder of a workspace; whoever reads this has stayed where they were.
   const folder = quoted(relative(process.env.INIT_CWD ?? "", resolve(dataDir)) || ".");
-  const kept =
-    databaseUrl === undefined
-      ? `# What happened is kept in ${folder}. Start anew without it, when this has ended\nrm -r ${folder}`
-      : `# What happened is kept in ${folder} and in the database of DATABASE_URL`;
-  return `# All routes and these commands, in a browser\n${url}\n\n${kept}`;
+  return databaseUrl === undefined
+    ? `# What happened is kept in ${folder}. Start anew without it, when this has ended\nrm -r ${folder}`
+    : `# What happened is kept in ${folder} and in the database of DATABASE_URL`;
 }
 
 /** As a POSIX shell takes it for one word. */
