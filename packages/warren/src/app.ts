@@ -1,5 +1,4 @@
 import { setMaxListeners } from "node:events";
-import { pino } from "pino";
 import type { App, AppOptions, Subscription } from "./application.ts";
 import { json } from "./codec/json.ts";
 import { type AnyContract, contract, type Event } from "./contract/contract.ts";
@@ -8,6 +7,7 @@ import { listen } from "./events/listening.ts";
 import { type EventPublisher, eventPublisher } from "./events/publisher.ts";
 import { idSource, randomId, systemRandom } from "./id.ts";
 import { consumeAs } from "./instance.ts";
+import { plainLogger } from "./logs/plain.ts";
 import { names } from "./names.ts";
 import { delivery } from "./outbox/delivery.ts";
 import { type RelayOptions, relay } from "./outbox/relay.ts";
@@ -185,7 +185,7 @@ function assemble(options: AppOptions) {
   const services = [...(options.services ?? []), ...sagas.services];
   checkUnique(services);
   const instance = randomId(random, 12);
-  const log = (options.log ?? pino()).child({ instance });
+  const log = (options.log ?? plainLogger()).child({ instance });
   const maxCalls = wholeNumber("app: `limits.calls`", options.limits?.calls, defaultCalls);
   const maxCallBytes = wholeNumber("app: `limits.callBytes`", options.limits?.callBytes, defaultCallBytes);
   const maxAbandoned = wholeNumber("app: `limits.abandoned`", options.limits?.abandoned, defaultAbandoned);

@@ -1,3 +1,4 @@
+import { aboutMessage } from "../about-message.ts";
 import type { Codec } from "../codec/codec.ts";
 import type { Event } from "../contract/contract.ts";
 import type { Random } from "../id.ts";
@@ -35,7 +36,7 @@ export async function listen(
   const { transport, log } = options;
   await transport.declare(listenerTopology(queue, event.id));
   const drop = async (message: Incoming, notice: DeathNotice): Promise<Disposition> => {
-    log.error({ err: notice.error, type: message.type }, "a listener failed; the event is gone for it");
+    log.error({ ...aboutMessage(message), err: notice.error }, "a listener failed; the event is gone for it");
     return "ack";
   };
   const hear = subscriber({

@@ -1,3 +1,4 @@
+import { aboutMessage } from "../about-message.ts";
 import { Fault } from "../fault.ts";
 import type { Logger } from "../log.ts";
 import type { Incoming } from "../message.ts";
@@ -55,8 +56,8 @@ export function quarantine({ service, hear, move, bury, clock, log }: Quarantine
   let moving = 0;
   const waiting: (() => void)[] = [];
 
-  function tell({ type, messageId, returns }: Incoming, text: string): void {
-    log.warn({ type, messageId, returns }, text);
+  function tell(message: Incoming, text: string): void {
+    log.warn({ ...aboutMessage(message), returns: message.returns }, text);
   }
 
   function spare(message: Incoming): Promise<Disposition> {

@@ -1,3 +1,4 @@
+import { traceIds } from "../about-message.ts";
 import { type Fault, isFault } from "../fault.ts";
 import type { Random } from "../id.ts";
 import type { Logger } from "../log.ts";
@@ -142,6 +143,7 @@ function isUnreached(error: unknown): error is Fault {
   return unreached.has(error.code) || (error.code === "UNKNOWN_OUTCOME" && error.from === undefined);
 }
 
-function aboutOf({ id, service, type, conversation, attempts }: StoredEntry, err: unknown): object {
-  return { err, id, service, type, conversation, attempt: attempts + 1 };
+function aboutOf(entry: StoredEntry, err: unknown): object {
+  const { id, service, type, conversation, attempts, message } = entry;
+  return { err, id, service, type, conversation, ...traceIds(message.headers), attempt: attempts + 1 };
 }

@@ -1,3 +1,4 @@
+import { aboutMessage } from "../about-message.ts";
 import { AlreadyDone } from "../inbox/already-done.ts";
 import type { Mark } from "../inbox/inbox.ts";
 import type { Incoming } from "../message.ts";
@@ -76,9 +77,8 @@ export function journalledRuns(options: JournalledRunOptions): JournalledRuns {
   }
 
   function skip(message: Incoming, { state }: Entered, job: JournalledJob): void {
-    const about = { operation: job.operation.id, messageId: message.messageId, state };
     scope.log.info(
-      { ...about, conversation: conversationOf(message) },
+      { operation: job.operation.id, ...aboutMessage(message), state },
       "a reaction was not run, as the journal says",
     );
   }
@@ -104,10 +104,7 @@ export function journalledRuns(options: JournalledRunOptions): JournalledRuns {
     try {
       await write();
     } catch (err) {
-      scope.log.warn(
-        { err, messageId: message.messageId },
-        "the journal could not be told that a run failed",
-      );
+      scope.log.warn({ ...aboutMessage(message), err }, "the journal could not be told that a run failed");
     }
   }
 

@@ -1,3 +1,4 @@
+import { aboutMessage } from "../about-message.ts";
 import type { Incoming } from "../message.ts";
 import type { InvocationScope } from "../service/invocation.ts";
 import type { Running } from "../service/running.ts";
@@ -48,7 +49,7 @@ export function parts(options: PartsOptions): Parts {
         await own?.();
       } catch (err) {
         if (undone === undefined) throw err;
-        const about = { err, type: message.type, messageId: message.messageId };
+        const about = { ...aboutMessage(message), err };
         scope.log.warn(about, "a reaction failed beside an undo, and is tried again with it");
       }
       if (undone !== undefined) throw undone;

@@ -101,7 +101,8 @@ export function undoing(options: UndoingOptions): UndoAll {
     try {
       await journal.undoFailed(runs, by, textOf(error, maxErrorChars));
     } catch (err) {
-      scope.log.warn({ err, messageId: by.messageId }, "the journal could not be told that an undo failed");
+      const { messageId, conversation } = by;
+      scope.log.warn({ err, messageId, conversation }, "the journal could not be told that an undo failed");
     }
   }
 

@@ -1,8 +1,8 @@
+import { aboutMessage } from "../about-message.ts";
 import type { Logger } from "../log.ts";
 import type { Headers, Incoming } from "../message.ts";
 import { headers, names } from "../names.ts";
 import type { Clock } from "../time.ts";
-import { conversationOf } from "../trail.ts";
 import type { Disposition } from "../transport.ts";
 import { attemptOf } from "./attempt.ts";
 import { stackOf, textOf } from "./error-text.ts";
@@ -60,11 +60,8 @@ export function burying({ move, clock, log, instance, version }: BuryOptions): B
   return async function bury(message, notice) {
     const { service, reason, error } = notice;
     const queue = names.dead(service);
-    const about = { service, reason, type: message.type, messageId: message.messageId, err: error };
-    log.error(
-      { ...about, conversation: conversationOf(message) },
-      `a message became a dead letter in ${queue}`,
-    );
+    const about = { service, reason, ...aboutMessage(message), err: error };
+    log.error(about, `a message became a dead letter in ${queue}`);
     const why = reasons(message, notice);
     const grave = (fields: Headers): Destination => ({
       exchange: "",

@@ -1,3 +1,4 @@
+import { aboutMessage } from "../about-message.ts";
 import { isFault } from "../fault.ts";
 import type { Logger } from "../log.ts";
 import type { Headers, HeaderValue, Incoming } from "../message.ts";
@@ -43,7 +44,6 @@ export function mover(transport: Transport, clock: Clock, log: Logger, ending: A
   }
 
   return async function move(message, to) {
-    const about = { exchange: to.exchange, key: to.key, messageId: message.messageId, type: message.type };
     for (let tries = 1; ; tries++) {
       try {
         await put(message, to);
@@ -56,7 +56,8 @@ export function mover(transport: Transport, clock: Clock, log: Logger, ending: A
         // What was deleted is there again now.
         if (hasCode(err, "UNROUTABLE") && tries === 1) continue;
         const given = tries >= maxTries ? "; it is given back to its queue" : "; trying again";
-        log.error({ ...about, err, tries }, `a message could not be moved${given}`);
+        const about = { exchange: to.exchange, key: to.key, ...aboutMessage(message), err, tries };
+        log.error(about, `a message could not be moved${given}`);
         if (tries >= maxTries) return "requeue";
         if (ending.aborted) return "requeue";
         await delay(clock, Math.min(longestPauseMs, firstPauseMs * 2 ** (tries - 1)), ending);

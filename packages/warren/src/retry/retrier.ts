@@ -1,8 +1,8 @@
+import { aboutMessage } from "../about-message.ts";
 import type { Logger } from "../log.ts";
 import type { Incoming } from "../message.ts";
 import { names } from "../names.ts";
 import type { Clock } from "../time.ts";
-import { conversationOf } from "../trail.ts";
 import type { Disposition, Transport } from "../transport.ts";
 import { attemptOf, forNextAttempt } from "./attempt.ts";
 import type { Bury, DeathNotice } from "./bury.ts";
@@ -47,9 +47,7 @@ export function retrier({ transport, clock, log, move, bury }: RetrierOptions): 
       {
         err: notice.error,
         service: notice.service,
-        type: message.type,
-        messageId: message.messageId,
-        conversation: conversationOf(message),
+        ...aboutMessage(message),
         attempt: attemptOf(message),
         retryInMs: tierMs,
       },

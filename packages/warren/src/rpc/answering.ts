@@ -1,3 +1,4 @@
+import { aboutMessage } from "../about-message.ts";
 import type { Codec } from "../codec/codec.ts";
 import { encoded } from "../codec/payload.ts";
 import { errorDetails } from "../contract/method.ts";
@@ -77,7 +78,7 @@ export function answering(options: AnsweringOptions): Answering {
       if (isForCaller(error)) {
         // The caller is told as much; whoever runs this service has to know which dependency it was.
         if (systemFaults[error.code as SystemCode].retryable)
-          log.warn({ method: served.plan.id, err: error }, "a method could not be carried out");
+          log.warn({ ...aboutMessage(message), err: error }, "a method could not be carried out");
         return tellRaised(served.plan, message, error, false);
       }
     }
@@ -110,7 +111,7 @@ export function answering(options: AnsweringOptions): Answering {
 
   function tellInternal(plan: CallPlan, message: Incoming, error: unknown): Told {
     const errorId = randomId(options.random, 12);
-    log.error({ err: error, errorId, method: plan.id, messageId: message.messageId }, "a handler failed");
+    log.error({ ...aboutMessage(message), err: error, errorId }, "a handler failed");
     const text = `${plan.id} failed. Its log has the details under error id ${errorId}.`;
     const fault = new Fault("INTERNAL", { errorId }, { message: text });
     return { code: fault.code, body: codec.encode(plainFault(fault)), isDeclared: false };
@@ -143,7 +144,7 @@ export function answering(options: AnsweringOptions): Answering {
       () => "ack",
       (error) => {
         log.warn(
-          { err: error, messageId: message.messageId },
+          { ...aboutMessage(message), err: error },
           "a reply could not be sent; its caller will run into its deadline",
         );
         return "ack";

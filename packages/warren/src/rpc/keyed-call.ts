@@ -1,3 +1,4 @@
+import { aboutMessage } from "../about-message.ts";
 import type { Codec } from "../codec/codec.ts";
 import { decoded } from "../codec/payload.ts";
 import { isFault } from "../fault.ts";
@@ -139,23 +140,23 @@ export function keyedCall(options: KeyedCallOptions): RunCall {
     const isNoAnswer = !isFault(error) || !Object.hasOwn(served.errors, error.code);
     if (isNoAnswer || message.replyTo === undefined) {
       // Before the caller is told, who may try again at once.
-      await release(key, run);
+      await release(message, key, run);
       return failed(served, message, error);
     }
     const { code, body, isDeclared } = await answering.tell(served, message, error);
     const told = { fault: code, contentType: codec.contentType, body };
-    if (!isDeclared) await release(key, run);
+    if (!isDeclared) await release(message, key, run);
     else if (!(await runtime.answers.note(runtime.store, key, run, told)))
       return handle(served, message, deadline);
     return send(message, told);
   }
 
-  async function release(key: CallKey, run: Run): Promise<void> {
+  async function release(message: Incoming, key: CallKey, run: Run): Promise<void> {
     try {
       await runtime.answers.release(key, run);
     } catch (err) {
       scope.log.warn(
-        { err, method: key.method },
+        { ...aboutMessage(message), err },
         "a key could not be given back; it is free after the deadline",
       );
     }

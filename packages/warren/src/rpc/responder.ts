@@ -1,3 +1,4 @@
+import { aboutMessage } from "../about-message.ts";
 import type { Codec } from "../codec/codec.ts";
 import { decoded } from "../codec/payload.ts";
 import { methodsOf } from "../contract/contract.ts";
@@ -164,8 +165,7 @@ export function responder(options: ResponderOptions): Handle {
     message: Incoming,
     err: OutcomeUnknown,
   ): Disposition | Promise<Disposition> {
-    const { messageId } = message;
-    scope.log.error({ err, method: plan.id, messageId }, "whether a method has committed is not known");
+    scope.log.error({ ...aboutMessage(message), err }, "whether a method has committed is not known");
     return answerFault(message, commitUnknown(plan));
   }
 

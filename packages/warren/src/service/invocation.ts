@@ -1,3 +1,4 @@
+import { traceIds } from "../about-message.ts";
 import { type AnyContract, type Event, eventsOf } from "../contract/contract.ts";
 import type { Expiring } from "../deadlines.ts";
 import type { EventPublisher } from "../events/publisher.ts";
@@ -117,6 +118,7 @@ export class Invocation implements Context, Expiring {
       operation: this.operation.id,
       messageId: this.messageId,
       conversation: this.conversation,
+      ...traceIds(this.#message.headers),
     });
     return this.#log;
   }

@@ -1,0 +1,220 @@
+import { describe, expect, it, test } from "vitest";
+import { type PlainOptions, plainLogger } from "../src/logs/index.ts";
+
+/** A logger, and the lines it has written. */
+function book(options: PlainOptions = {}, env: NodeJS.ProcessEnv = {}) {
+  const lines: string[] = [];
+  const log = plainLogger(options, { write: (line) => void lines.push(line) }, env);
+  return { log, lines, told: () => lines.map((line) => JSON.parse(line) as Record<string, any>) };
+}
+
+describe("secrets", () => {
+  test.for([
+    "password",
+    "dbPassword",
+    "PASSWD",
+    "client_secret",
+    "accessToken",
+    "refresh-token",
+    "Authorization",
+    "proxy-authorization",
+    "cookie",
+    "Set-Cookie",
+    "apiKey",
+    "API_KEY",
+    "x-api-key",
+    "credentials",
+    "jwt",
+    "privateKey",
+    "private_key",
+    "pass",
+    "sessionId",
+  ])("are not written where the field is named %s, at any depth", (name) => {
+    const { log, lines } = book();
+    log.info({ [name]: "hunter2", headers: [{ [name]: { in: ["hunter2"] } }] }, "x");
+    log.child({ [name]: "hunter2" }).info({}, "x");
+    log.error({ err: Object.assign(new Error("x"), { data: { [name]: "hunter2" } }) }, "x");
+    log.info({ map: new Map([[name, "hunter2"]]), headers: new Headers({ "x-token": "hunter2" }) }, "x");
+    expect(lines).toHaveLength(4);
+    expect(lines.join("")).not.toContain("hunter2");
+  });
+
+  it("leaves fields that only look like it, and whether there is a secret", () => {
+    const { log, told } = book();
+    const data = {
+      author: "ann",
+      passed: 3,
+      key: "order-1",
+      hasPassword: true,
+      token: null,
+      path: "/auth/x",
+    };
+    log.info(data, "x");
+    expect(told()[0]).toMatchObject(data);
+  });
+
+  test.for([
+    ["amqp://bob:hunter2@rabbit:5672/shop", "amqp://[redacted]@rabbit:5672/shop"],
+    ["postgres://bob:hun/ter2?#@db:5432/shop", "postgres://[redacted]@db:5432/shop"],
+    ['amqp://bob:hun"ter2\\@rabbit', "amqp://[redacted]@rabbit"],
+    ["amqp://bob:p@hunter2@rabbit", "amqp://[redacted]@rabbit"],
+    ["https://bob:hunter2@shop.example/a", "https://[redacted]@shop.example/a"],
+    ["https://shop.example/users/ann@example.org", "https://shop.example/users/ann@example.org"],
+    ["Bearer hunter2hunter2hunter2", "Bearer [redacted]"],
+    ["eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJodW50ZXIyIn0.hunter2_sig", "[redacted]"],
+    ["GET /a?access_token=hunter2&b=1", "GET /a?access_token=[redacted]&b=1"],
+    ["host=db password=hunter2 user=bob", "host=db password=[redacted] user=bob"],
+  ] as const)("are not written within a text: %s", ([given, written]) => {
+    const { log, told, lines } = book();
+    const error = new Error(`cannot reach ${given}`, { cause: new Error(given) });
+    log.error({ err: error, where: given, list: [given] }, `failed: ${given}`);
+    log.child({ where: given }).info({}, "x");
+    if (given !== written) expect(lines.join("")).not.toContain("hunter2");
+    const [line] = told();
+    expect(line).toMatchObject({ msg: `failed: ${written}`, where: written, list: [written] });
+    expect(line!.err).toMatchObject({ message: `cannot reach ${written}`, cause: { message: written } });
+    expect(line!.err.stack).toContain(written);
+  });
+
+  it("takes further fields, by name or by path", () => {
+    const { log, told } = book({ redact: ["iban", "card.number", "patient.*"] });
+    log.info(
+      { IBAN: 1, number: 2, cards: [{ card: { number: 3, name: "x" } }], patient: { a: 1, b: {} } },
+      "x",
+    );
+    expect(told()[0]).toMatchObject({
+      IBAN: "[redacted]",
+      number: 2,
+      cards: [{ card: { number: "[redacted]", name: "x" } }],
+      patient: { a: "[redacted]", b: "[redacted]" },
+    });
+    expect(() => book({ redact: ["a[0].b"] })).toThrow('`redact` has "a[0].b": it is a name');
+  });
+
+  it("costs no more than in proportion to the text, whatever the text", () => {
+    const { log } = book();
+    const started = performance.now();
+    for (const text of ["://", "a://", "bearer ", "eyJaaaaa.", "token", "a-", "://\\@", "=", "password= "])
+      for (const end of ["", "@", "="])
+        log.info(Object.fromEntries(Array.from({ length: 8 }, (_, i) => [i, text.repeat(2_000) + end])), "x");
+    expect(performance.now() - started).toBeLessThan(2_000);
+  });
+});
+
+describe("what is logged never throws, and never fills the disk", () => {
+  const circular: Record<string, unknown> = { a: 1 };
+  circular.self = [circular];
+  const deep = (levels: number): object => (levels === 0 ? {} : { deeper: deep(levels - 1) });
+  const thrower = (): never => {
+    throw new Error("never seen");
+  };
+  const traps = { ownKeys: thrower, get: thrower, getPrototypeOf: thrower, has: thrower };
+  test.for<[string, unknown]>([
+    ["a cycle", circular],
+    ["a thousand levels", deep(1_000)],
+    ["a getter that throws", Object.defineProperty({}, "err", { get: thrower, enumerable: true })],
+    [
+      "getters of what pino looks for",
+      {
+        get method() {
+          return thrower();
+        },
+        get msg() {
+          return thrower();
+        },
+      },
+    ],
+    ["a proxy that throws", new Proxy({}, traps)],
+    ["a toJSON that throws", { toJSON: thrower }],
+    ["an error without anything", Object.create(Error.prototype)],
+    ["an error with a stack that throws", Object.defineProperty(new Error("x"), "stack", { get: thrower })],
+    ["a million items", Array.from({ length: 1_000_000 }, (_, at) => at)],
+    [
+      "a hundred thousand fields",
+      Object.fromEntries(Array.from({ length: 100_000 }, (_, at) => [`f${at}`, at])),
+    ],
+    ["a text of ten megabytes", "x".repeat(10 ** 7)],
+    ["many long texts", Array.from({ length: 100 }, () => ({ a: "x".repeat(10_000) }))],
+    ["a long name", { ["n".repeat(10 ** 6)]: 1 }],
+    ["an error of ten megabytes", new Error("x".repeat(10 ** 7))],
+    ["bytes", { bytes: Buffer.alloc(10 ** 7), view: new DataView(new ArrayBuffer(8)) }],
+    ["what JSON does not know", [1n, Symbol("x"), () => {}, Number.NaN, new Date(Number.NaN), undefined]],
+    [
+      "names of JavaScript's own",
+      JSON.parse('{"__proto__": {"a": 1}, "hasOwnProperty": 1, "constructor": 2}'),
+    ],
+    ["nothing", null],
+    ["an object without a prototype", Object.assign(Object.create(null), { a: 1 })],
+  ])("%s", ([, value]) => {
+    const { log, lines, told } = book();
+    log.info({ value }, "within");
+    log.info(value as object, "by itself");
+    log.error({ err: value }, "as an error");
+    log.info(String(value === null || typeof value !== "string" ? "x" : value));
+    log.child({ value }).info({}, "of a child");
+    if (typeof value === "object" && value !== null) log.child(value).info({}, "as a child");
+    expect(told().length).toBe(lines.length);
+    expect(lines.length).toBeGreaterThanOrEqual(5);
+    for (const line of lines) expect(line.length).toBeLessThan(100_000);
+  });
+
+  it("tells an error with its data and its causes, and as the message where there is none", () => {
+    const { log, told } = book();
+    const cause = new TypeError("inner");
+    log.error(
+      Object.assign(new Error("outer", { cause }), { code: "E_OUT", data: { left: 3 } }) as object,
+      "x",
+    );
+    log.error({ err: cause } as object, undefined as unknown as string);
+    expect(told()).toMatchObject([
+      {
+        err: {
+          type: "Error",
+          message: "outer",
+          code: "E_OUT",
+          data: { left: 3 },
+          cause: { type: "TypeError" },
+        },
+      },
+      { err: { message: "inner" }, msg: "inner" },
+    ]);
+  });
+});
+
+describe("levels", () => {
+  it("are those of the service whose line it is, whoever writes it", () => {
+    const { log, told } = book({ level: "info", levels: { stock: "debug", orders: "error" } });
+    for (const service of ["stock", "orders", "mail"]) {
+      const own = log.child({ service }).child({ operation: "x" });
+      own.debug({}, `${service} debug`);
+      own.warn({}, `${service} warn`);
+      log.warn({ service }, `of ${service}`);
+    }
+    expect(told().map(({ msg }) => msg)).toEqual([
+      "stock debug",
+      "stock warn",
+      "of stock",
+      "mail warn",
+      "of mail",
+    ]);
+  });
+
+  it("come from the environment, where the code does not say", () => {
+    const env = { LOG_LEVEL: "WARN", LOG_LEVELS: "stock=debug, orders=silent" };
+    const { log, told } = book({ levels: { orders: "info" } }, env);
+    log.info({}, "general");
+    log.child({ service: "stock" }).debug({}, "stock");
+    log.child({ service: "orders" }).info({}, "orders");
+    expect(told().map(({ msg }) => msg)).toEqual(["stock", "orders"]);
+    expect(book({ level: "error" }, env).log.level).toBe("error");
+  });
+
+  test.for([
+    [{ LOG_LEVEL: "loud" }, 'LOG_LEVEL is "loud"; a level is one of trace, debug'],
+    [{ LOG_LEVELS: "stock=loud" }, 'LOG_LEVELS is "loud"'],
+    [{ LOG_LEVELS: "stock" }, 'LOG_LEVELS has "stock": it is a list such as'],
+    [{ LOG_LEVELS: "=info" }, 'LOG_LEVELS has "=info"'],
+  ] as const)("that are none are refused: %j", ([env, says]) => {
+    expect(() => book({}, env)).toThrow(says);
+  });
+});
