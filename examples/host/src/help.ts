@@ -36,5 +36,6 @@ Environment:
   AMQP_URL      RabbitMQ to run on, amqp://user:password@host:5672/vhost; without it an embedded broker
   DATA_DIR      folder of the SQLite databases, and of the embedded broker's messages (data)
 ${variables.flatMap((variable) => variableHelp[variable].map((line) => `  ${line}\n`)).join("")}  LOG_LEVEL     ${logLevels.join(", ")} (warn)
+  LOG_LEVELS    those of single services: stock=debug,orders=warn
 `;
 }

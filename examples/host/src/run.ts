@@ -1,8 +1,8 @@
 import { fromEnv, isFault, runUntilSignal } from "warren";
+import { logger } from "warren/logs";
 import { type Composition, compose } from "./compose.ts";
 import { helpText } from "./help.ts";
 import { type HintsAbout, hintsOf, startPage } from "./hints.ts";
-import { logger } from "./logger.ts";
 import { partNamesOf } from "./parts.ts";
 import { reasonOf } from "./reason.ts";
 import { type Settings, settingsOf } from "./settings.ts";
@@ -50,9 +50,10 @@ export async function runExamples(examples: readonly Example[], about: About): P
 
 async function run(systems: readonly System[], settings: Settings, about: About): Promise<void> {
   const { names, broker, dataDir } = settings;
-  const log = await logger(settings.logLevel);
   let composition: Composition | undefined;
   try {
+    // To stderr, since stdout is for people who want to know what to type.
+    const log = await logger({ level: settings.logLevel, to: "stderr" });
     // Without RabbitMQ, what waits in queues is kept beside the rest of the data.
     const journalDir = systems.find((system) => system.journalDir !== undefined)?.journalDir ?? dataDir;
     const transport = await fromEnv({ log, env: { ...process.env, WARREN_DATA: journalDir } });

@@ -1,4 +1,5 @@
 import { parseArgs } from "node:util";
+import type { Level } from "warren/logs";
 
 /** What the environment and the command line ask for. */
 export interface Settings {
@@ -14,7 +15,7 @@ export interface Settings {
   readonly jwtSecret: string | undefined;
   /** Which part of what examples ask of others fails, from 0 to 1, and which ones. */
   readonly failures: { readonly share: number; readonly seed: string };
-  readonly logLevel: string;
+  readonly logLevel: Level;
   /** RabbitMQ as it may be shown: without credentials. `undefined` on the embedded broker. */
   readonly broker: string | undefined;
 }
@@ -36,7 +37,7 @@ export interface Refusal {
   readonly refused: string;
 }
 
-export const logLevels = ["trace", "debug", "info", "warn", "error", "fatal", "silent"];
+export const logLevels: readonly Level[] = ["trace", "debug", "info", "warn", "error", "fatal", "silent"];
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -60,7 +61,7 @@ export function settingsOf(
     databaseUrl: set("DATABASE_URL"),
     jwtSecret: set("JWT_SECRET"),
     failures: { share: Number(set("FAIL_SHARE") ?? 0), seed: set("FAIL_SEED") ?? "1" },
-    logLevel: set("LOG_LEVEL") ?? "warn",
+    logLevel: levelOf(set) ?? "warn",
     broker: amqpUrl === undefined ? undefined : hostsOf(amqpUrl, /^amqps?:$/),
   };
 }
@@ -120,11 +121,16 @@ function refusalOf(set: (name: string) => string | undefined): string | undefine
   const share = set("FAIL_SHARE") ?? "0";
   if (!/^(0|1|0?\.\d+)$/.test(share))
     return `FAIL_SHARE is "${share}"; use a number from 0 to 1, such as 0.05.`;
-  const logLevel = set("LOG_LEVEL") ?? "warn";
-  if (!logLevels.includes(logLevel)) return `LOG_LEVEL is "${logLevel}"; use one of ${logLevels.join(", ")}.`;
+  const logLevel = set("LOG_LEVEL");
+  if (logLevel !== undefined && levelOf(set) === undefined)
+    return `LOG_LEVEL is "${logLevel}"; use one of ${logLevels.join(", ")}.`;
   if (jwtSecret !== undefined && Buffer.byteLength(jwtSecret) < 32)
     return "JWT_SECRET is shorter than 32 bytes and could be guessed. Try one from: openssl rand -hex 32";
   return undefined;
+}
+
+function levelOf(set: (name: string) => string | undefined): Level | undefined {
+  return logLevels.find((level) => level === set("LOG_LEVEL"));
 }
 
 /** Hosts and ports of the addresses; `undefined` where one is none. Credentials never get further than the drivers. */
