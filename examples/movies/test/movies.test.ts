@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
+import { type Clock, systemClock } from "warren";
 import { embedded, embeddedBroker } from "warren/embedded";
 import { moviesScenarios } from "./scenarios.ts";
 import { add, http, installation, list, playtime } from "./system.ts";
@@ -89,9 +90,16 @@ test("a database that breaks is a 500 without a word of it, and no movie is prom
   }
 });
 
-test("jobs that fail leave nothing behind, and those that are done a row that ends with the day", async () => {
-  await using movies = installation({ transport: () => embedded(), failShare: 0.5 });
-  const { url } = await movies.run();
+test("jobs that fail leave nothing behind, and those that are done a row each, for a day", async () => {
+  let aheadMs = 0;
+  const clock: Clock = {
+    ...systemClock,
+    now: () => systemClock.now() + aheadMs,
+    // What happens once a minute happens at once, after the day.
+    after: (ms, run) => systemClock.after(aheadMs > 0 && ms >= 30_000 ? 20 : ms, run),
+  };
+  await using movies = installation({ transport: () => embedded(), failShare: 0.5, clock });
+  const { url, stop } = await movies.run();
   const asked = Array.from({ length: 60 }, (_, i) =>
     http("POST", `${url}/movies/`, {
       json: playtime,
@@ -116,4 +124,11 @@ test("jobs that fail leave nothing behind, and those that are done a row that en
   );
   for (const file of ["pilot.db", "movies.db"])
     for (const table of ["warren_outbox", "warren_inbox"]) expect(rows(file, table)).toBe(0);
+
+  await stop();
+  aheadMs = 25 * 60 * 60 * 1_000;
+  await movies.run(["pilot", "db"]);
+  for (const file of ["pilot.db", "movies.db"])
+    await vi.waitFor(() => expect(rows(file, "warren_answers")).toBe(0));
+  expect(rows("movies.db", "movies")).toBe(stored);
 });

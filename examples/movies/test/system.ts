@@ -1,4 +1,4 @@
-import type { Logger, Transport } from "warren";
+import type { Clock, Logger, Transport } from "warren";
 import { http } from "../../host/test/http.ts";
 import { installation as anyInstallation, type Installation } from "../../host/test/installation.ts";
 import type { Movie, Page } from "../src/movie.ts";
@@ -13,6 +13,7 @@ export interface InstallationOptions {
   /** Which part of the jobs of the db service fails. @default none */
   readonly failShare?: number;
   readonly log?: Logger;
+  readonly clock?: Clock;
 }
 
 /** Databases that several compositions share, and the ends of all of them. */
