@@ -1,4 +1,4 @@
-import { relative, resolve } from "node:path";
+import { relative } from "node:path";
 import type { App } from "warren";
 import type { Settings } from "./settings.ts";
 import type { System } from "./system.ts";
@@ -29,8 +29,7 @@ export async function hintsOf({ systems, settings, ...at }: HintsAbout): Promise
 }
 
 function kept({ dataDir, databaseUrl }: Settings): string {
-  // npm goes into the folder of a workspace; whoever reads this has stayed where they were.
-  const folder = quoted(relative(process.env.INIT_CWD ?? "", resolve(dataDir)) || ".");
+  const folder = quoted(relative(process.env.INIT_CWD ?? "", dataDir) || ".");
   return databaseUrl === undefined
     ? `# What happened is kept in ${folder}. Start anew without it, when this has ended\nrm -r ${folder}`
     : `# What happened is kept in ${folder} and in the database of DATABASE_URL`;

@@ -1,3 +1,4 @@
+import { resolve } from "node:path";
 import { parseArgs } from "node:util";
 import type { Level } from "warren/logs";
 
@@ -57,7 +58,8 @@ export function settingsOf(
     ...asked,
     host: set("HOST") ?? "127.0.0.1",
     port: Number(set("PORT") ?? 8080),
-    dataDir: set("DATA_DIR") ?? "data",
+    // npm goes into the folder of a workspace; whoever names a folder has stayed where they were.
+    dataDir: resolve(set("INIT_CWD") ?? "", set("DATA_DIR") ?? "data"),
     databaseUrl: set("DATABASE_URL"),
     jwtSecret: set("JWT_SECRET"),
     failures: { share: Number(set("FAIL_SHARE") ?? 0), seed: set("FAIL_SEED") ?? "1" },

@@ -1,3 +1,4 @@
+import { resolve } from "node:path";
 import { describe, expect, test } from "vitest";
 import { type Choices, type Settings, settingsOf } from "../src/settings.ts";
 
@@ -15,7 +16,7 @@ describe("settings", () => {
       names,
       host: "127.0.0.1",
       port: 8080,
-      dataDir: "data",
+      dataDir: resolve("data"),
       databaseUrl: undefined,
       jwtSecret: undefined,
       failures: { share: 0, seed: "1" },
@@ -26,6 +27,12 @@ describe("settings", () => {
 
   test("--only names parts, each once", () => {
     expect(settings(["--only", "market, gateway,market"], { AMQP_URL }).names).toEqual(["market", "gateway"]);
+  });
+
+  test("a folder is looked for where npm was started, which itself goes into that of a workspace", () => {
+    expect(settings([], { INIT_CWD: "/home/ann" }).dataDir).toBe("/home/ann/data");
+    expect(settings([], { INIT_CWD: "/home/ann", DATA_DIR: "../bob" }).dataDir).toBe("/home/bob");
+    expect(settings([], { INIT_CWD: "/home/ann", DATA_DIR: "/tmp/x" }).dataDir).toBe("/tmp/x");
   });
 
   test("--as takes one of the ways there are, the first unless it is said", () => {
