@@ -5,6 +5,7 @@ import { type AnyContract, contract, type Event } from "./contract/contract.ts";
 import { noteServices } from "./dead-letters/known-services.ts";
 import { listen } from "./events/listening.ts";
 import { type EventPublisher, eventPublisher } from "./events/publisher.ts";
+import { readiness } from "./health/readiness.ts";
 import { idSource, randomId, systemRandom } from "./id.ts";
 import { consumeAs } from "./instance.ts";
 import { plainLogger } from "./logs/plain.ts";
@@ -54,6 +55,8 @@ export function app(options: AppOptions): App {
   let consumers: Consumer[] = [];
   let phase: "new" | "starting" | "failed" | "started" | "stopping" | "stopped" = "new";
   let stopping: Promise<void> | undefined;
+  let isRetired = false;
+  const atEnd: (() => unknown)[] = [];
 
   async function start(): Promise<void> {
     if (phase === "failed") throw new Error("This app could not start; make another one to try again.");
@@ -113,6 +116,9 @@ export function app(options: AppOptions): App {
     calls.stop();
     await transport.close({ drainMs: Math.max(500, end - clock.now()) });
     phase = "stopped";
+    for (const outcome of await Promise.allSettled(atEnd.map(async (run) => run())))
+      if (outcome.status === "rejected")
+        log.error({ err: outcome.reason }, "what was to run after the end failed");
     log.info({}, "stopped");
   }
 
@@ -168,11 +174,16 @@ export function app(options: AppOptions): App {
       stopping ??= stop(drainMs);
       return stopping;
     },
-    health() {
-      if (phase !== "started") return { ready: false, reason: `the app is ${phase}` };
-      const { publishing, consuming, reason } = transport.state;
-      return { ready: publishing && consuming, reason };
+    health: readiness({
+      ...parts,
+      idle: () =>
+        phase !== "started" ? `the app is ${phase}` : isRetired ? "the app is about to stop" : undefined,
+      stores: parts.runtimes.map(({ store }) => store),
+    }),
+    retire() {
+      isRetired = true;
     },
+    onStopped: (run) => void (phase === "stopped" ? run() : atEnd.push(run)),
     [Symbol.asyncDispose]: () => instance.stop(),
   };
   return instance;

@@ -1,5 +1,6 @@
 import type { AnyContract, Event } from "./contract/contract.ts";
 import type { Method } from "./contract/method.ts";
+import type { Health } from "./health/health.ts";
 import type { Random } from "./id.ts";
 import type { Logger } from "./log.ts";
 import type { Joined, StoreTransaction } from "./outbox/sends.ts";
@@ -68,13 +69,6 @@ export interface EmitOptions {
 export interface Subscription {
   /** Takes no further event; resolves when those under way are done. */
   stop(): Promise<void>;
-}
-
-export interface Health {
-  /** Whether work can be done: started, connected, every consumer attached. */
-  readonly ready: boolean;
-  /** Why not, in words. */
-  readonly reason?: string | undefined;
 }
 
 /** One process: its transport, the services it runs and the clients it hands out. Made by `app`. */
@@ -157,7 +151,18 @@ export interface App extends AsyncDisposable {
    * and given back, within 2 seconds more. Idempotent.
    */
   stop(options?: { readonly drainMs?: number }): Promise<void>;
-  health(): Health;
+  /**
+   * Whether this process can do its work now: started and not about to stop, connected, consuming, every store reachable.
+   * A database is asked once a second at the most, however often this is called. Never rejects.
+   */
+  health(): Promise<Health>;
+  /**
+   * From now on `health` is not ready, and all else goes on: who sends work hereto shall look elsewhere before it ends.
+   * `runUntilSignal` does this first. Idempotent.
+   */
+  retire(): void;
+  /** Runs when all else has stopped, as the last thing that `stop` waits for. What it throws is logged. */
+  onStopped(run: () => unknown): void;
 }
 
 type MethodOutput<M> = M extends Method<any, any, { readonly out: infer O }, any> ? O : never;

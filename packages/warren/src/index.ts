@@ -1,7 +1,7 @@
 // For those who write services.
 
 export { app } from "./app.ts";
-export type { App, AppOptions, EmitOptions, Health, Limits, Subscription } from "./application.ts";
+export type { App, AppOptions, EmitOptions, Limits, Subscription } from "./application.ts";
 export { type AsyncApiOptions, asyncApi } from "./asyncapi/async-api.ts";
 export type { AsyncApiDocument } from "./asyncapi/document.ts";
 export { type AnyContract, type Contract, contract, type Event } from "./contract/contract.ts";
@@ -17,6 +17,7 @@ export {
 export type { Issue, Schema } from "./contract/schema.ts";
 export { Fault, isFault, type SystemCode, type SystemFault } from "./fault.ts";
 export { type FromEnvOptions, fromEnv } from "./from-env.ts";
+export type { Check, Health } from "./health/health.ts";
 export { type Logger, silent } from "./log.ts";
 export { mapMermaid } from "./map/map-mermaid.ts";
 export { type MapOptions, mapOf } from "./map/map-of.ts";
@@ -130,6 +131,7 @@ export type { LetterEdit } from "./dead-letters/republish.ts";
 export type { Seen } from "./dead-letters/see.ts";
 export type { Decision, DecisionPart, StayedLetter } from "./dead-letters/tally.ts";
 export { isSystemCode, systemFaults } from "./fault.ts";
+export { alive, type HealthDocument, healthDocument } from "./health/health.ts";
 export { type Random, randomId, systemRandom } from "./id.ts";
 export type { Headers, HeaderValue, Incoming, Outgoing, Properties } from "./message.ts";
 export { headers, names } from "./names.ts";

@@ -1,6 +1,6 @@
 import type { App } from "./application.ts";
 import { isFault } from "./fault.ts";
-import type { Timer } from "./time.ts";
+import { delay, type Timer } from "./time.ts";
 import { wholeNumber } from "./whole-number.ts";
 
 export interface RunOptions {
@@ -8,6 +8,11 @@ export interface RunOptions {
   readonly first?: () => unknown;
   /** Runs when the app has stopped: for what its services used, such as a database. */
   readonly last?: () => unknown;
+  /**
+   * How long everything goes on once `App.health` is no longer ready, before `first`, in milliseconds: until load balancers
+   * have noticed. Not after Ctrl-C. @default 0
+   */
+  readonly retireMs?: number;
   /** How long all of it may take together, in milliseconds. @default 30_000 */
   readonly limitMs?: number;
 }
@@ -20,15 +25,17 @@ const echoMs = 300;
 const longWaitMs = 2 ** 31 - 1;
 
 /**
- * Keeps the process running until SIGTERM or Ctrl-C, then stops the app as `App.stop` promises and ends the process:
- * with code 0, or with 1 where stopping failed or took longer than `limitMs`. What fails with STOPPED meanwhile, such as
- * a `start` in its middle, does not count. A second Ctrl-C ends it at once.
+ * Keeps the process running until SIGTERM or Ctrl-C. Then `App.health` is not ready at once, `retireMs` pass, `first` runs, the
+ * app stops as `App.stop` promises, `last` runs, and the process ends: with code 0, or with 1 where stopping failed or took
+ * longer than `limitMs`. What fails with STOPPED meanwhile, such as a `start` in its middle, does not count. A second Ctrl-C
+ * ends it at once.
  * Call it once; as the last line of a program, or before `start` where a signal shall end the waiting for a broker too.
  * Never resolves.
- * @throws TypeError for a `limitMs` that is none
+ * @throws TypeError for a `limitMs` or `retireMs` that is none
  */
 export function runUntilSignal(app: App, options: RunOptions = {}): Promise<never> {
   const limitMs = wholeNumber("runUntilSignal: `limitMs`", options.limitMs, 30_000);
+  const retireMs = wholeNumber("runUntilSignal: `retireMs`", options.retireMs, 0, 0, limitMs - 1);
   const { clock, log } = app;
   let since: number | undefined;
   let waiting: Timer;
@@ -45,6 +52,7 @@ export function runUntilSignal(app: App, options: RunOptions = {}): Promise<neve
     }
     since = clock.now();
     waiting.cancel();
+    app.retire();
     log.info({ signal }, "stopping");
     process.on("uncaughtException", leftOver);
     clock.after(limitMs, () => {
@@ -52,6 +60,7 @@ export function runUntilSignal(app: App, options: RunOptions = {}): Promise<neve
       process.exit(1);
     });
     try {
+      if (signal === "SIGTERM" && retireMs > 0) await delay(clock, retireMs);
       await options.first?.();
       await app.stop();
       await options.last?.();

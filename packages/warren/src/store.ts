@@ -19,6 +19,12 @@ export interface Store<D = Sql> {
    * Whoever begins one ends it.
    */
   begin(): Promise<Transaction>;
+  /**
+   * Whether the database answers: for health, and so beside whatever transactions are under way. Opens the store where it is
+   * not open yet.
+   * @throws Error saying why not, after `timeoutMs` milliseconds or so at the latest
+   */
+  ping(timeoutMs: number): Promise<void>;
   /** What handlers get as `db`: the application's own client, such as Kysely, whose statements go through `sql`. */
   client(sql: Sql): D;
   /** Waits for transactions under way, then closes. Idempotent. */

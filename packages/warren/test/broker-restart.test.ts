@@ -48,7 +48,7 @@ it("rows 12 and 13: a restart of the broker loses no event, and everything works
   await seller.emit(shop.events.sold, { item: 1 });
 
   await brokerDown(dataDir);
-  await expect.poll(() => seller.health().ready, { timeout: 10_000 }).toBe(false);
+  await expect.poll(async () => (await seller.health()).ready, { timeout: 10_000 }).toBe(false);
   // Made while there is no broker: both wait for it.
   const emitted = seller.emit(shop.events.sold, { item: 2 });
   const asked = seller.client(shop).price(undefined, { timeoutMs: 30_000 });

@@ -44,7 +44,7 @@ describe("calls on RabbitMQ", () => {
     const client = app.client(w().shape);
     await proxy.set("refuse");
     proxy.cut();
-    await expect.poll(() => app.health().ready).toBe(false);
+    await expect.poll(async () => (await app.health()).ready).toBe(false);
     const waiting = client.add({ a: 1, b: 2 });
     expect((await faultOf(client.again(undefined, { timeoutMs: 100 }))).code).toBe("UNAVAILABLE");
     await proxy.set("pass");

@@ -75,7 +75,7 @@ describe.each(transports)("micromq's weaknesses, on %s", (transport) => {
       w().start({ services: [w().shapeService()] }),
       ...[1, 2, 3].map(() => w().start()),
     ]);
-    expect(server.health().ready).toBe(true);
+    expect((await server.health()).ready).toBe(true);
     const sums = await Promise.all(
       callers.flatMap((each) => [1, 2, 3].map((a) => each.client(w().shape).add({ a, b: 1 }))),
     );
@@ -96,7 +96,7 @@ describe.each(transports)("micromq's weaknesses, on %s", (transport) => {
     const call = client.slow({ tag: "" });
     await entered.promise;
     const stopped = server.stop({ drainMs: 5_000 });
-    expect(server.health()).toEqual({ ready: false, reason: "the app is stopping" });
+    expect(await server.health()).toMatchObject({ ready: false, reason: "the app is stopping" });
     hold.open();
     expect(await call).toBe("finished");
     await stopped;

@@ -6,6 +6,7 @@ import type { FastifyInstance } from "fastify";
 import { takeBodies } from "./body.ts";
 import { type Edge, routeOf } from "./edge.ts";
 import { edgeFault } from "./edge-fault.ts";
+import { isProbe } from "./health.ts";
 import { knownVerbs } from "./known-verbs.ts";
 import { requestIdOf } from "./request-id.ts";
 import { answerError } from "./send-fault.ts";
@@ -23,7 +24,7 @@ export async function dress(instance: FastifyInstance, edge: Edge, whole: boolea
   });
   instance.addHook("onResponse", async (request, reply) => {
     const { method } = request;
-    app.log.info(
+    app.log[isProbe(request) ? "debug" : "info"](
       {
         requestId: request.id,
         method,

@@ -3,6 +3,7 @@ import type { App } from "../index.ts";
 import { addDocs } from "./docs.ts";
 import { dress } from "./dress.ts";
 import { type Edge, edge, edgeOf, setEdge } from "./edge.ts";
+import { addHealth, checkHealthPaths } from "./health.ts";
 import { inFlight } from "./in-flight.ts";
 import { addMethodRoute } from "./method-route.ts";
 import { defaultMaxInFlight, type GatewayOptions } from "./options.ts";
@@ -20,12 +21,14 @@ import { type GatewayRoute, routesOf } from "./routes.ts";
 export function gateway(app: App, options: GatewayOptions = {}): FastifyPluginAsync {
   const known = edge(app, options);
   const routes = routesOf(app.contracts);
+  checkHealthPaths(options, routes);
   const plugin: FastifyPluginAsync = async (host) => {
     if (edgeOf(host) === undefined) setEdge(host, known);
     await host.register(
       async (instance) => {
         setEdge(instance, known);
         await dress(instance, known, false);
+        addHealth(instance, app, options);
         await addRoutes(instance, known, routes);
       },
       { prefix: options.prefix ?? "" },

@@ -26,6 +26,11 @@ export interface GatewayOptions {
   readonly ifDown?: "wait" | "fail";
   /** The OpenAPI document at `/openapi.json` and a page to browse it. `false`: neither. */
   readonly docs?: DocsOptions | false;
+  /**
+   * `/health/live` and `/health/ready`, for load balancers: at the top of a server of its own, whatever its `prefix`, and below
+   * the `prefix` of a mounted gateway. `false`: neither.
+   */
+  readonly health?: { /** @default "/health" */ readonly path?: string } | false;
   /** Which events connected clients are told of. */
   readonly push?: PushOptions;
 }

@@ -5,6 +5,7 @@ import { dress } from "./dress.ts";
 import { edge, setEdge } from "./edge.ts";
 import { codeOfStatus } from "./edge-fault.ts";
 import { addRoutes } from "./gateway.ts";
+import { addHealth, checkHealthPaths } from "./health.ts";
 import { defaultBodyLimitBytes, type ServerOptions } from "./options.ts";
 import { partWhenClosing } from "./parting.ts";
 import { requestIdOf } from "./request-id.ts";
@@ -23,6 +24,7 @@ const requestTimeoutMs = 60_000;
 export async function httpServer(app: App, options: ServerOptions = {}): Promise<FastifyInstance> {
   const known = edge(app, options);
   const routes = routesOf(app.contracts);
+  checkHealthPaths(options, routes, options.prefix);
   const server: FastifyInstance = fastify({
     logger: false,
     trustProxy: options.trustProxy ?? false,
@@ -41,6 +43,7 @@ export async function httpServer(app: App, options: ServerOptions = {}): Promise
   setEdge(server, known);
   partWhenClosing(server, app.clock);
   await dress(server, known, true);
+  addHealth(server, app, options);
   await server.register(async (instance) => addRoutes(instance, known, routes), {
     prefix: options.prefix ?? "",
   });

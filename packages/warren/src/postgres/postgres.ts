@@ -2,6 +2,7 @@ import pg, { type Pool, type PoolConfig } from "pg";
 import type { Query, QueryResult, Sql, SqlValue, Store } from "../store.ts";
 import { type Connection, connections, failureOf } from "./connections.ts";
 import { dialect, identifier, literal } from "./dialect.ts";
+import { pings } from "./ping.ts";
 import { checkUrl, isLost, placeOf, reasonOf } from "./place.ts";
 import { prepared } from "./prepared.ts";
 import { queryOn } from "./query.ts";
@@ -54,6 +55,7 @@ export function postgres<D = Sql>(options: PostgresOptions<D>): Store<D> {
   const ignore = (): void => {};
   pool.on("error", ignore);
   const open = connections(pool, options.pool === undefined ? maxConnections : Infinity, place);
+  const asked = pings(settings, place);
   const names = prepare ? prepared() : undefined;
   // The sessions of the application's own pool are its own business.
   const local = options.pool === undefined || schema === undefined ? "" : localPath(schema);
@@ -145,8 +147,12 @@ export function postgres<D = Sql>(options: PostgresOptions<D>): Store<D> {
       }
     },
     begin,
+    async ping(timeoutMs) {
+      if (closing !== undefined) throw new Error(`The PostgreSQL store ${place} is closed.`);
+      await asked.ping(timeoutMs);
+    },
     close() {
-      closing ??= open.idle().then(async () => {
+      closing ??= Promise.all([open.idle(), asked.close()]).then(async () => {
         if (options.pool === undefined) await pool.end();
         else pool.off("error", ignore);
       });

@@ -100,9 +100,9 @@ describe("app", () => {
 
   it("starts once, and says so", async () => {
     await using made = app({ transport: embedded(), log: silent });
-    expect(made.health()).toEqual({ ready: false, reason: "the app is new" });
+    expect(await made.health()).toMatchObject({ ready: false, reason: "the app is new" });
     await made.start();
-    expect(made.health().ready).toBe(true);
+    expect(await made.health()).toMatchObject({ ready: true, reason: undefined });
     await expect(made.start()).rejects.toThrow("starts once");
   });
 });

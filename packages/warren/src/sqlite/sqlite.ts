@@ -1,4 +1,4 @@
-import { mkdirSync } from "node:fs";
+import { existsSync, mkdirSync } from "node:fs";
 import { dirname } from "node:path";
 import type { DatabaseSync } from "node:sqlite";
 import type { Dialect, Sql, Store } from "../store.ts";
@@ -85,6 +85,14 @@ export function sqlite<D = Sql>(options: SqliteOptions<D> = {}): Store<D> {
       }
     },
     begin: async () => (database() ?? (await open())).writer.begin(),
+    async ping(timeoutMs) {
+      const { reader, disk } = database() ?? (await open());
+      disk.check();
+      if (file === undefined) return;
+      // A deleted file is written to as before, and gone with this process.
+      if (!existsSync(file)) throw new Error(`The file of the SQLite store ${file} is gone.`);
+      await patience(timeoutMs, clock)(() => reader?.run("select count(*) as n from sqlite_schema"));
+    },
     close() {
       closing ??= close();
       return closing;
@@ -97,6 +105,7 @@ interface Opened {
   readonly patience: Patience;
   /** `undefined` in memory, where a second connection would see another database. */
   readonly reader: Statements | undefined;
+  readonly disk: Disk;
   close(): Promise<void>;
 }
 
@@ -130,6 +139,7 @@ async function openDatabase(file: string | undefined, busyTimeoutMs: number, clo
       writer: writes,
       patience: wait,
       reader,
+      disk,
       async close() {
         await writes.idle();
         close();

@@ -55,6 +55,31 @@ export const opening: readonly StoreBehaviour[] = [
     },
   },
   {
+    title:
+      "a store says that its database is there, opened or not, while transactions are under way, and to many at once",
+    async run(stage) {
+      const store = await stage.open();
+      await counters(store, "a");
+      await stage.make().ping(5_000);
+      const transaction = await store.begin();
+      const more = Array.from({ length: 20 }, () => store.begin().then((one) => one.rollback()));
+      await transaction.query("update counters set n = n + 1 where id = 'a'");
+      await Promise.all(Array.from({ length: 20 }, () => store.ping(5_000)));
+      await transaction.rollback();
+      await Promise.all(more);
+    },
+  },
+  {
+    title: "a closed store does not say that its database is there",
+    async run(stage) {
+      const [store, other] = [await stage.open(), await stage.open()];
+      await store.ping(5_000);
+      await Promise.all([store.ping(5_000), store.close()]);
+      await fails(store.ping(5_000), /closed/);
+      await other.ping(5_000);
+    },
+  },
+  {
     title: "a store that was never opened closes",
     async run(stage) {
       await stage.make().close();
