@@ -1,4 +1,5 @@
 import { fromEnv, isFault, runUntilSignal } from "warren";
+import { serveHealth } from "warren/health";
 import { logger } from "warren/logs";
 import { type Composition, compose } from "./compose.ts";
 import { helpText } from "./help.ts";
@@ -60,6 +61,9 @@ async function run(systems: readonly System[], settings: Settings, about: About)
     composition = await compose({ systems, names, transport, log });
     // From here on, so that a signal ends the waiting for a broker as well.
     void runUntilSignal(composition.app, { first: composition.stop, limitMs: stopLimitMs });
+    // Before it starts, so that a process which waits for its broker is seen to.
+    const { healthPort: port, host } = settings;
+    if (port !== undefined) await serveHealth(composition.app, { port, host });
     const page = Promise.withResolvers<StartPage>();
     if (composition.server !== undefined) addStartPage(composition.server, page.promise);
     await (broker === undefined ? composition.start() : patiently(broker, composition.start()));

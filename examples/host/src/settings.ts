@@ -11,6 +11,8 @@ export interface Settings {
   readonly host: string;
   /** 0 takes any free port. */
   readonly port: number;
+  /** Where probes are answered beside the gateway, which answers them as well; nowhere unless it is said. */
+  readonly healthPort: number | undefined;
   readonly dataDir: string;
   readonly databaseUrl: string | undefined;
   readonly jwtSecret: string | undefined;
@@ -58,6 +60,7 @@ export function settingsOf(
     ...asked,
     host: set("HOST") ?? "127.0.0.1",
     port: Number(set("PORT") ?? 8080),
+    healthPort: set("HEALTH_PORT") === undefined ? undefined : Number(set("HEALTH_PORT")),
     // npm goes into the folder of a workspace; whoever names a folder has stayed where they were.
     dataDir: resolve(set("INIT_CWD") ?? "", set("DATA_DIR") ?? "data"),
     databaseUrl: set("DATABASE_URL"),
@@ -117,9 +120,11 @@ function refusalOf(set: (name: string) => string | undefined): string | undefine
     return "AMQP_URL is not an address like amqp://user:password@host:5672/vhost.";
   if (databaseUrl !== undefined && hostsOf(databaseUrl, /^postgres(ql)?:$/) === undefined)
     return "DATABASE_URL is not an address like postgres://user:password@host:5432/database.";
-  const port = set("PORT") ?? "8080";
-  if (!/^\d{1,5}$/.test(port) || Number(port) > 65_535)
-    return `PORT is "${port}"; use a whole number from 1 to 65535, or 0 for any free port.`;
+  for (const name of ["PORT", "HEALTH_PORT"]) {
+    const port = set(name) ?? "8080";
+    if (!/^\d{1,5}$/.test(port) || Number(port) > 65_535)
+      return `${name} is "${port}"; use a whole number from 1 to 65535, or 0 for any free port.`;
+  }
   const share = set("FAIL_SHARE") ?? "0";
   if (!/^(0|1|0?\.\d+)$/.test(share))
     return `FAIL_SHARE is "${share}"; use a number from 0 to 1, such as 0.05.`;

@@ -16,6 +16,7 @@ describe("settings", () => {
       names,
       host: "127.0.0.1",
       port: 8080,
+      healthPort: undefined,
       dataDir: resolve("data"),
       databaseUrl: undefined,
       jwtSecret: undefined,
@@ -67,6 +68,7 @@ describe("settings", () => {
     ["a word too many", ["market"], {}, "market"],
     ["a port that is none", [], { PORT: "http" }, 'PORT is "http"'],
     ["a port beyond the last", [], { PORT: "65536" }, 'PORT is "65536"'],
+    ["a port for probes that is none", [], { HEALTH_PORT: "yes" }, 'HEALTH_PORT is "yes"'],
     [
       "an address of something else",
       [],

@@ -1,4 +1,6 @@
+import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
+import { type AddressInfo, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import pg from "pg";
@@ -31,7 +33,8 @@ function processes(more: Readonly<Record<string, string>> = {}) {
   const dataDir = mkdtempSync(join(tmpdir(), "movies-processes-"));
   onTestFinished(() => rmSync(dataDir, { recursive: true }));
   const env = { DATA_DIR: dataDir, PORT: "0", AMQP_URL: amqpUrl, ...more };
-  return (part: string): Program => program("movies/src/main.ts", ["--only", part], env);
+  return (part: string, own: Readonly<Record<string, string>> = {}): Program =>
+    program("movies/src/main.ts", ["--only", part], { ...env, ...own });
 }
 
 describe("a process for each worker", () => {
@@ -125,6 +128,17 @@ describe("a process for each worker", () => {
   });
 });
 
+test("each process says on a port of its own whether it is ready, and the gateway on its own", async () => {
+  const start = processes();
+  const port = await freePort();
+  await using gateway = start("gateway");
+  await using db = start("db", { HEALTH_PORT: String(port) });
+  const [url] = await Promise.all([gateway.ready(), db.ready()]);
+  for (const probed of [url, `http://127.0.0.1:${port}`])
+    for (const path of ["/health/live", "/health/ready"])
+      expect(await http("GET", probed + path)).toMatchObject({ status: 200, body: { status: "ok" } });
+});
+
 /** Holds the table of movies, so that a job which wants to write there is in its middle. */
 async function lockedMovies() {
   const client = new pg.Client(databaseUrl);
@@ -153,4 +167,12 @@ async function lockedMovies() {
       await Promise.all([client.end(), watcher.end()]);
     },
   };
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  return port;
 }
