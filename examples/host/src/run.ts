@@ -55,6 +55,7 @@ async function run(systems: readonly System[], settings: Settings, about: About)
   try {
     // To stderr, since stdout is for people who want to know what to type.
     const log = await logger({ level: settings.logLevel, to: "stderr" });
+    // Telemetry would be started here: before what it measures is made, and stopped by `last` of `runUntilSignal`.
     // Without RabbitMQ, what waits in queues is kept beside the rest of the data.
     const journalDir = systems.find((system) => system.journalDir !== undefined)?.journalDir ?? dataDir;
     const transport = await fromEnv({ log, env: { ...process.env, WARREN_DATA: journalDir } });

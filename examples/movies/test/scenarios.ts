@@ -88,10 +88,11 @@ export function moviesScenarios({ broker, databaseUrl }: ScenarioOptions): void 
     const refused = async (): Promise<void> => {
       for (const method of ["GET", "POST"]) {
         const began = performance.now();
-        const { status, body } = await http(method, `${url}/movies/`, {
+        const { status, headers, body } = await http(method, `${url}/movies/`, {
           ...(method === "POST" && { json: playtime }),
         });
         expect({ status, code: body.code }).toEqual({ status: 503, code: "UNAVAILABLE" });
+        expect(headers.get("retry-after")).toMatch(/^\d+$/);
         // Milliseconds; a machine with much to do may take its time, and a job that waits takes ten seconds.
         expect(performance.now() - began).toBeLessThan(2_000);
       }
