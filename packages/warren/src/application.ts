@@ -38,7 +38,7 @@ export interface AppOptions {
   readonly outgoing?: readonly CallMiddleware[];
   /** Which version of your code this is: written on dead letters. @default none */
   readonly version?: string;
-  /** @default pino to standard output */
+  /** @default lines of JSON to standard output, secrets redacted: `plainLogger` of `warren/logs` */
   readonly log?: Logger;
   /** How long `stop` waits for work under way, in milliseconds. @default 10_000 */
   readonly drainMs?: number;

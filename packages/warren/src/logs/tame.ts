@@ -62,7 +62,7 @@ export function taming(secret: readonly string[]): Tame {
       // A picture, or a key: nothing that anybody reads in a log.
       if (ArrayBuffer.isView(value) || value instanceof ArrayBuffer) return `[${value.byteLength} bytes]`;
       if (value instanceof Set) return listOf(value, value.size, walk);
-      if (value instanceof Map || value instanceof Headers) return entriesOf(value, walk);
+      if (value instanceof Map || isHeaders(value)) return entriesOf(value, walk);
       if (value instanceof RegExp) return cut(String(value), maxTextChars, walk);
       const { toJSON } = value as { readonly toJSON?: unknown };
       return typeof toJSON === "function" ? plain(toJSON.call(value), walk) : fieldsOf(value, walk, {});
@@ -145,6 +145,11 @@ export function taming(secret: readonly string[]): Tame {
       return data instanceof Error ? { err: told } : (told as Record<string, unknown>);
     return { data: told };
   };
+}
+
+/** By its tag: only to name the class would have Node.js load all of `fetch`. */
+function isHeaders(value: object): value is Headers {
+  return (value as { readonly [Symbol.toStringTag]?: unknown })[Symbol.toStringTag] === "Headers";
 }
 
 function isPart(pattern: string, name: string | undefined): boolean {
