@@ -5,10 +5,11 @@ import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { silent } from "warren";
 import { embedded } from "warren/embedded";
-import { compose, partNames } from "../../../examples/orders/src/compose.ts";
+import { compose } from "warren-example-host";
 import { orders } from "../../../examples/orders/src/orders/contract.ts";
 import { friendlyPartners } from "../../../examples/orders/src/partner.ts";
 import { shipping } from "../../../examples/orders/src/shipping/contract.ts";
+import { ordersSystem } from "../../../examples/orders/src/system.ts";
 import { argument, say } from "../child.ts";
 import { quantile } from "../load.ts";
 
@@ -33,12 +34,11 @@ export interface Served {
 
 const { perSecond, warmupMs, durationMs } = argument<Customer>();
 const dataDir = mkdtempSync(join(tmpdir(), "warren-bench-orders-"));
+const whole = ordersSystem({ as: "choreography", place: { dataDir }, partners: friendlyPartners() });
 const { app: system } = await compose({
-  as: "choreography",
-  names: partNames.filter((name) => name !== "gateway"),
+  systems: [whole],
+  names: Object.keys(whole.parts),
   transport: embedded(),
-  place: { dataDir },
-  partners: friendlyPartners(),
   log: silent,
 });
 await system.start();

@@ -4,20 +4,22 @@ import { type AddressInfo, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
+import { program as anyProgram, type Program } from "../../host/test/program.ts";
 import { listen, soldText } from "./listener.ts";
-import { type Program, program } from "./program.ts";
 import { http, newName } from "./system.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "market-program-"));
 afterAll(() => rmSync(folder, { recursive: true }));
 const env = { DATA_DIR: folder, PORT: "0" };
+const program = (args: string[], settings: Record<string, string>): Program =>
+  anyProgram("market/src/main.ts", args, settings);
 
 /** The token that is printed for copying. */
 function printedToken({ said }: Program): string {
   return /TOKEN=(\S+)/.exec(said.stdout)?.[1] ?? "";
 }
 
-describe("npm start", () => {
+describe("npm start -w examples/market", () => {
   test.each(["SIGTERM", "SIGINT"] as const)(
     "serves, prints a token that works, and %s ends it with code 0 while a client is connected",
     async (signal) => {
@@ -53,7 +55,7 @@ describe("npm start", () => {
     await using started = program([], { ...env, PORT: String(port) });
     expect(await started.ended).toBe(1);
     expect(started.said.stderr).toBe(
-      `The market could not start: port ${port} is in use. Choose another: PORT=${port + 1} npm start\n`,
+      `The market could not start: port ${port} is in use. Choose another: PORT=${port + 1} npm start -w examples/market\n`,
     );
     server.close();
   });
@@ -64,7 +66,7 @@ describe("npm start", () => {
       await using started = program([], { ...env, HOST: host });
       expect(await started.ended).toBe(1);
       expect(started.said.stderr).toBe(
-        `The market could not start: HOST ${host} is no address of this machine. Choose 127.0.0.1 for this machine only, or 0.0.0.0 for all: HOST=0.0.0.0 npm start\n`,
+        `The market could not start: HOST ${host} is no address of this machine. Choose 127.0.0.1 for this machine only, or 0.0.0.0 for all: HOST=0.0.0.0 npm start -w examples/market\n`,
       );
     },
   );

@@ -4,10 +4,13 @@ import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { rabbitmq } from "warren/rabbitmq";
 import { amqpUrl } from "../../../test/amqp-url.ts";
+import { program as anyProgram, type Program } from "../../host/test/program.ts";
 import { listen, soldText } from "./listener.ts";
-import { program } from "./program.ts";
 import { marketScenarios } from "./scenarios.ts";
 import { http, newName } from "./system.ts";
+
+const program = (args: string[], settings: Record<string, string>): Program =>
+  anyProgram("market/src/main.ts", args, settings);
 
 // One file, since queues are named after services: two systems on one broker at the same time would be one system.
 describe("on RabbitMQ", () => {

@@ -1,4 +1,4 @@
-import { createHash } from "node:crypto";
+import { drawnFor } from "warren-example-host";
 import type { Line } from "./line.ts";
 
 /** Somebody outside of the system who does a step: counts goods, drives them here, carries them away. */
@@ -63,9 +63,4 @@ export function failing(partners: Partners, { share, seed }: FailureOptions): Pa
   });
   const { counter, haulier, carrier } = partners;
   return { counter: some(counter), haulier: some(haulier), carrier: some(carrier) };
-}
-
-/** A number from 0 to 1, always the same for the same text. */
-function drawnFor(text: string): number {
-  return createHash("sha256").update(text).digest().readUInt32BE() / 2 ** 32;
 }

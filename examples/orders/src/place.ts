@@ -1,6 +1,6 @@
 import { join } from "node:path";
+import type { Place } from "warren-example-host";
 import type { As } from "./as.ts";
-import type { Place } from "./store/open.ts";
 
 /**
  * Where a system keeps all it knows. What one way has begun, the other does not know of, and shelves in PostgreSQL are not

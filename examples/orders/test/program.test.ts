@@ -2,14 +2,16 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
+import { program as anyProgram, type Program } from "../../host/test/program.ts";
+import { freshDatabase } from "../../host/test/servers.ts";
 import { ways } from "../src/as.ts";
-import { program } from "./program.ts";
-import { freshDatabase } from "./servers.ts";
 import { get, http, order, settled } from "./system.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "orders-program-"));
 afterAll(() => rmSync(folder, { recursive: true }));
 const env = { DATA_DIR: folder, PORT: "0" };
+const program = (args: string[], settings: Record<string, string>): Program =>
+  anyProgram("orders/src/main.ts", args, settings);
 
 describe.each(ways)("npm start -w examples/orders -- --as %s", (as) => {
   test("serves, prints commands that work, and ends with code 0 on SIGTERM", {
@@ -17,7 +19,7 @@ describe.each(ways)("npm start -w examples/orders -- --as %s", (as) => {
   }, async () => {
     await using started = program(["--as", as], env);
     const url = await started.ready();
-    await expect.poll(() => started.said.stdout).toContain("# What was ordered is kept");
+    await expect.poll(() => started.said.stdout).toContain("# What happened is kept");
     const bodies = [...started.said.stdout.matchAll(/curl \S+\/order .* -d '(.*)'/g)].map(
       ([, body]) => body!,
     );

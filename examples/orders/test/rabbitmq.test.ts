@@ -6,12 +6,14 @@ import pg from "pg";
 import { beforeEach, describe, expect, onTestFinished, test } from "vitest";
 import { type Clock, silent, systemClock } from "warren";
 import { rabbitmq } from "warren/rabbitmq";
+import { compose } from "warren-example-host";
+import { emptyBroker, freshDatabase } from "../../host/test/servers.ts";
 import { ways } from "../src/as.ts";
-import { compose, partNames } from "../src/compose.ts";
 import { failing, friendlyPartners } from "../src/partner.ts";
 import { placeOf } from "../src/place.ts";
+import { ordersSystem } from "../src/system.ts";
+import { partNames } from "./parts.ts";
 import { manyOrders } from "./scenarios.ts";
-import { emptyBroker, freshDatabase } from "./servers.ts";
 import { balance } from "./survival/balance.ts";
 import { survive } from "./survival/survive.ts";
 import { installation, order, settled } from "./system.ts";
@@ -20,7 +22,7 @@ import { installation, order, settled } from "./system.ts";
 let amqpUrl = "";
 let databaseUrl = "";
 beforeEach(async () => {
-  amqpUrl = await emptyBroker();
+  amqpUrl = await emptyBroker(partNames);
   databaseUrl = await freshDatabase();
 });
 const connection = () => rabbitmq({ urls: [amqpUrl] });
@@ -72,20 +74,19 @@ test.each([
     expect(duplicated).toBeGreaterThan(as === "saga" ? 0 : 100);
     expect(Object.values(kills).reduce((sum, each) => sum + each)).toBeGreaterThan(0);
 
-    const { app } = await compose({
-      as,
+    const partners = failing(friendlyPartners(), options.failures);
+    const { start, stop } = await compose({
+      systems: [ordersSystem({ as, place: placeOf(options), partners })],
       names: partNames,
       transport: rabbitmq({ urls: [amqpUrl] }),
-      place: placeOf(options),
-      partners: failing(friendlyPartners(), options.failures),
       log: silent,
       clock: later,
     });
-    await app.start();
+    await start();
     await expect
       .poll(() => balance(placeOf(options), ids), { timeout: 90_000, interval: 500 })
       .toMatchObject({ orders, problems: [] });
-    await app.stop();
+    await stop();
   },
 );
 

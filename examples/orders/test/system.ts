@@ -1,12 +1,13 @@
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { expect } from "vitest";
-import { type Logger, silent, type Transport } from "warren";
+import type { Logger, Transport } from "warren";
+import { http } from "../../host/test/http.ts";
+import { installation as anyInstallation, type Installation } from "../../host/test/installation.ts";
 import type { As } from "../src/as.ts";
-import { compose, partNames } from "../src/compose.ts";
 import type { Order } from "../src/orders/contract.ts";
 import { friendlyPartners, type Partners } from "../src/partner.ts";
+import { ordersSystem } from "../src/system.ts";
+
+export { http };
 
 export interface InstallationOptions {
   readonly as: As;
@@ -18,68 +19,10 @@ export interface InstallationOptions {
 }
 
 /** Databases that several compositions share, and the ends of all of them. */
-export interface Installation extends AsyncDisposable {
-  readonly dataDir: string;
-  /** Runs some parts, on a connection of their own. */
-  run(names?: readonly string[]): Promise<Running>;
-}
-
-export interface Running {
-  /** Where the gateway listens; empty without one. */
-  readonly url: string;
-  stop(): Promise<void>;
-}
-
 export function installation(options: InstallationOptions): Installation {
-  const { as, transport, partners = friendlyPartners(), databaseUrl, log = silent } = options;
-  const dataDir = mkdtempSync(join(tmpdir(), "orders-test-"));
-  const running = new Set<Running>();
-  return {
-    dataDir,
-    async run(names = partNames) {
-      const place = { dataDir, databaseUrl };
-      const { app, server } = await compose({ as, names, transport: transport(), place, partners, log });
-      await app.start();
-      const url = (await server?.listen({ host: "127.0.0.1", port: 0 })) ?? "";
-      const one: Running = {
-        url,
-        async stop() {
-          running.delete(one);
-          await server?.close();
-          await app.stop();
-        },
-      };
-      running.add(one);
-      return one;
-    },
-    async [Symbol.asyncDispose]() {
-      for (const one of [...running].reverse()) await one.stop();
-      rmSync(dataDir, { recursive: true });
-    },
-  };
-}
-
-export interface Answer {
-  readonly status: number;
-  readonly headers: Headers;
-  readonly body: any;
-}
-
-/** One HTTP request. `json` becomes the body; a string is sent as it is. */
-export async function http(
-  method: string,
-  url: string,
-  { json, type = "application/json" }: { readonly json?: unknown; readonly type?: string } = {},
-): Promise<Answer> {
-  const headers = json === undefined ? {} : { "content-type": type };
-  const body = json === undefined ? null : typeof json === "string" ? json : JSON.stringify(json);
-  const response = await fetch(url, { method, headers, body });
-  const text = await response.text();
-  return {
-    status: response.status,
-    headers: response.headers,
-    body: text === "" ? undefined : JSON.parse(text),
-  };
+  const { as, partners = friendlyPartners(), databaseUrl, ...more } = options;
+  const systems = (dataDir: string) => [ordersSystem({ as, place: { dataDir, databaseUrl }, partners })];
+  return anyInstallation({ systems, ...more });
 }
 
 /** The seed's four fields, and nothing else. */

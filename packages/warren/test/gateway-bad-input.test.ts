@@ -145,6 +145,18 @@ describe("bad input", () => {
     await head.body?.cancel();
   });
 
+  test("a slash behind a path makes another one, unless the server ignores it", async () => {
+    await using strict = await world({ auth });
+    await using lenient = await world({ auth, ignoreTrailingSlash: true });
+    const status = async ({ server }: World, method: "GET" | "POST", path: string) =>
+      (await server.inject({ method, url: path })).statusCode;
+    expect(await status(strict, "GET", "/who/")).toBe(404);
+    expect(await status(strict, "POST", "/who/")).toBe(404);
+    expect(await status(lenient, "GET", "/who/")).toBe(200);
+    expect(await status(lenient, "POST", "/who/?a=/")).toBe(405);
+    expect(await status(lenient, "GET", "/")).toBe(404);
+  });
+
   test("a path that is not percent-encoded right is a 400", async () => {
     for (const path of ["/value/%E0%A4%A", "/value/%zz"]) {
       const problem = await refused(fetch(url + path), 400, "BAD_REQUEST");

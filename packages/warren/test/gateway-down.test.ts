@@ -5,9 +5,14 @@ import { httpServer } from "../src/gateway/index.ts";
 import { app, contract, rpc, service, silent } from "../src/index.ts";
 
 const clock = contract("clock", {
-  methods: { now: rpc({ http: "GET /now", output: z.number(), timeoutMs: 10_000 }) },
+  methods: {
+    now: rpc({ http: "GET /now", output: z.number(), timeoutMs: 10_000 }),
+    nowOrNever: rpc({ http: { route: "GET /now-or-never", ifDown: "fail" }, output: z.number() }),
+    someTime: rpc({ http: { route: "GET /some-time", ifDown: "wait" }, output: z.number() }),
+  },
 });
-const clockService = () => service(clock, { methods: { now: () => 12 } });
+const clockService = () =>
+  service(clock, { methods: { now: () => 12, nowOrNever: () => 12, someTime: () => 12 } });
 
 /** A gateway whose only service has run before and is away now. */
 async function world(ifDown: "wait" | "fail") {
@@ -19,7 +24,7 @@ async function world(ifDown: "wait" | "fail") {
   await first.start();
   await first.stop();
   const server = await httpServer(shop, { ifDown });
-  const get = (): Promise<number> => server.inject("/now").then((answer) => answer.statusCode);
+  const get = (path = "/now"): Promise<number> => server.inject(path).then((answer) => answer.statusCode);
   const close = async (): Promise<void> => {
     await server.close();
     await shop.stop();
@@ -30,6 +35,19 @@ async function world(ifDown: "wait" | "fail") {
 test("a request waits across the restart of its service", async () => {
   const { get, clocks, close } = await world("wait");
   const answer = get();
+  const second = clocks();
+  await second.start();
+  expect(await answer).toBe(200);
+  await second.stop();
+  await close();
+});
+
+test("a route that says so for itself fails or waits, whatever the gateway is told", async () => {
+  const patient = await world("wait");
+  expect(await patient.get("/now-or-never")).toBe(503);
+  await patient.close();
+  const { get, clocks, close } = await world("fail");
+  const answer = get("/some-time");
   const second = clocks();
   await second.start();
   expect(await answer).toBe(200);

@@ -147,7 +147,7 @@ async function probe(port: string, path: "live" | "ready", timeoutMs = 5_000): P
   return (await fetch(`http://127.0.0.1:${port}/health/${path}`, { signal })).status;
 }
 
-test.for(["drain", "retire"])(
+test.for(["drain", "retire", "retire briefly"])(
   "a process that was told to end is not ready at once, and lives (%s)",
   async (how) => {
     const { child, said, port: listening, ended } = process_(how);
@@ -164,7 +164,7 @@ test.for(["drain", "retire"])(
       expect(await probe(port, "live")).toBe(200);
       return;
     }
-    expect(said).toContain("first");
+    await vi.waitFor(() => expect(said).toContain("first"));
     child.stdin.write("release\n");
     expect(await ended).toBe(0);
     expect(said.at(-1)).toBe("done");

@@ -1,3 +1,4 @@
+import { fastify } from "fastify";
 import { describe, expect, it, test } from "vitest";
 import { type PlainOptions, plainLogger } from "../src/logs/index.ts";
 
@@ -179,6 +180,38 @@ describe("what is logged never throws, and never fills the disk", () => {
       { err: { message: "inner" }, msg: "inner" },
     ]);
   });
+});
+
+it("serves Fastify, whose serializers see requests as they are", async () => {
+  const { log, told, lines } = book();
+  const server = fastify({ loggerInstance: log });
+  server.get("/a", async (request) => {
+    request.log.info({ authorization: request.headers.authorization }, "seen");
+    return {};
+  });
+  await server.inject({ url: "/a?token=hunter2", headers: { authorization: "hunter2" } });
+  await server.close();
+  expect(told().map(({ msg }) => msg)).toEqual(["incoming request", "seen", "request completed"]);
+  expect(told()[0]!.req).toMatchObject({ method: "GET", url: "/a?token=[redacted]" });
+  expect(told()[2]!.res).toMatchObject({ statusCode: 200 });
+  expect(lines.join("")).not.toContain("hunter2");
+  const thrower = {
+    serializers: {
+      odd: () => {
+        throw new Error("x");
+      },
+    },
+  };
+  log.child({}, thrower).info(
+    {
+      odd: 1,
+      get other() {
+        throw new Error("x");
+      },
+    },
+    "odd",
+  );
+  expect(told()[3]).toMatchObject({ odd: "[unreadable]", other: "[unreadable]" });
 });
 
 describe("levels", () => {

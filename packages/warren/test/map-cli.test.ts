@@ -5,9 +5,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Parser } from "@asyncapi/parser";
 import { afterAll, describe, expect, test, vi } from "vitest";
-import { marketGateway } from "../../../examples/market/src/gateway/gateway.ts";
+import { openGateway } from "../../../examples/host/src/gateway.ts";
 import { market } from "../../../examples/market/src/market/contract.ts";
 import { notifications } from "../../../examples/market/src/notifications/contract.ts";
+import { marketSystem } from "../../../examples/market/src/system.ts";
 import { embedded } from "../src/embedded/index.ts";
 import { app, silent } from "../src/index.ts";
 
@@ -199,13 +200,12 @@ test("on a Node.js that cannot run it, the command says which one it needs", asy
 describe("warren docs", () => {
   test("openapi is the document that the gateway serves", async () => {
     const system = app({ transport: embedded(), contracts: [market, notifications], log: silent });
-    const server = await marketGateway(
-      system,
-      {} as never,
-      "a secret that is long enough for this".repeat(2),
-    );
+    const secret = "a secret that is long enough for this".repeat(2);
+    const { server, close } = await openGateway(system, [
+      marketSystem({ dataDir: folder, secret: () => secret }),
+    ]);
     const served = (await server.inject("/openapi.json")).json();
-    await server.close();
+    await close();
     await system.stop();
     const { stdout } = await run(
       "docs",

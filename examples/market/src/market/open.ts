@@ -1,4 +1,4 @@
-import type { OpenPart } from "../part.ts";
+import type { OpenPart } from "warren-example-host";
 import { openItems } from "./items.ts";
 import { marketService } from "./service.ts";
 

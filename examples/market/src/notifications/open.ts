@@ -1,4 +1,4 @@
-import type { OpenPart } from "../part.ts";
+import type { OpenPart } from "warren-example-host";
 import { openNotices } from "./notices.ts";
 import { notificationsService } from "./service.ts";
 

@@ -1,10 +1,10 @@
-import type { OpenPart, PartOptions } from "../part.ts";
-import { openTables } from "../store/open.ts";
+import { type OpenPart, openTables } from "warren-example-host";
+import type { OrdersSystemOptions } from "../options.ts";
 import { type OrdersTables, ordersSchema } from "./book.ts";
 import { fulfilment } from "./fulfilment.ts";
 import { ordersService } from "./service.ts";
 
-export async function openOrders({ as, place }: PartOptions): Promise<OpenPart> {
+export async function openOrders({ as, place }: OrdersSystemOptions): Promise<OpenPart> {
   const store = await openTables<OrdersTables>(place, {
     name: "orders",
     schema: ordersSchema,

@@ -1,5 +1,5 @@
+import { openTables, type Place } from "warren-example-host";
 import { assortment } from "../../src/assortment.ts";
-import { openTables, type Place } from "../../src/store/open.ts";
 
 /** What the databases of all services say, taken together. */
 export interface Balance {

@@ -1,5 +1,5 @@
 import { delay, systemClock } from "warren";
-import { partNames } from "../../src/compose.ts";
+import { partNames } from "../parts.ts";
 import { duplicates } from "./duplicates.ts";
 import { place } from "./load.ts";
 import { type WorldOptions, world } from "./world.ts";

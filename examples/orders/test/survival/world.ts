@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { join } from "node:path";
+import { readyAt } from "../../../host/test/program.ts";
 import type { As } from "../../src/as.ts";
 
 const main = join(import.meta.dirname, "../../src/main.ts");
@@ -83,8 +84,8 @@ function start(part: string, options: WorldOptions, complaints: string[]): Runni
   let said = "";
   child.stdout.setEncoding("utf8").on("data", (text: string) => {
     said += text;
-    const found = /: ready(?: at (\S+))? as /.exec(said);
-    if (found !== null) resolve(found[1] ?? "");
+    const url = readyAt(said);
+    if (url !== undefined) resolve(url);
   });
   child.stderr.setEncoding("utf8").on("data", (text: string) => complaints.push(`${part}: ${text}`));
   // Killed before it was ready, it is another one that gets ready.

@@ -20,6 +20,11 @@ export interface HttpRoute {
   readonly session?: string;
   /** Status for an input that does not fit the contract. @default 422 */
   readonly invalidStatus?: number;
+  /**
+   * What a request does while no instance of the service runs: `wait` for one until the method's timeout, or `fail` at once
+   * with 503. @default what the gateway is told
+   */
+  readonly ifDown?: "wait" | "fail";
   readonly reply?: HttpReply;
 }
 

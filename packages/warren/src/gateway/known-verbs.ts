@@ -15,8 +15,10 @@ export function knownVerbs(instance: FastifyInstance): (path: string) => readonl
     for (const verb of [method].flat()) known.verbs.add(verb.toUpperCase());
     byPath.set(url, known);
   });
+  const { ignoreTrailingSlash, routerOptions } = instance.initialConfig;
+  const ignores = routerOptions?.ignoreTrailingSlash ?? ignoreTrailingSlash ?? false;
   return (path) => {
-    const segments = path.split("/");
+    const segments = (ignores ? path.replace(/(?<=.)\/$/, "") : path).split("/");
     const matching = [...byPath.values()].filter((known) => matches(known.segments, segments));
     return [...new Set(matching.flatMap(({ verbs }) => [...verbs]))].sort((a, b) => a.localeCompare(b));
   };

@@ -20,6 +20,7 @@ export function addMethodRoute(
   const { method, binding } = route;
   const readInput = inputReader(route);
   const isKeyed = takesKey(route);
+  const ifDown = binding.ifDown ?? edge.options.ifDown ?? "wait";
   const writeReply = replyWriter(method.id, binding.reply);
 
   const handler = async (request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> => {
@@ -31,7 +32,7 @@ export function addMethodRoute(
     const key = isKeyed ? idempotencyKeyOf(request) : undefined;
     const options: CallOptions = {
       signal: gone(reply),
-      ifDown: edge.options.ifDown ?? "wait",
+      ifDown,
       ...(caller === undefined ? {} : { principal: caller.principal }),
       ...(key === undefined ? {} : { key }),
     };

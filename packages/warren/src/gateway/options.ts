@@ -21,7 +21,7 @@ export interface GatewayOptions {
   readonly maxInFlight?: number;
   /**
    * What a request does while no instance of its service runs: `wait` for one until the method's timeout, as across a
-   * restart, or `fail` at once with 503. @default "wait"
+   * restart, or `fail` at once with 503. A route may say otherwise for itself. @default "wait"
    */
   readonly ifDown?: "wait" | "fail";
   /** The OpenAPI document at `/openapi.json` and a page to browse it. `false`: neither. */
@@ -41,6 +41,8 @@ export interface ServerOptions extends GatewayOptions {
    * anybody, so that whoever can reach the server can lie about their address. @default false
    */
   readonly trustProxy?: boolean | string;
+  /** Whether `/movies/` is the same address as `/movies`. @default false */
+  readonly ignoreTrailingSlash?: boolean;
 }
 
 export interface DocsOptions {

@@ -30,7 +30,10 @@ export async function httpServer(app: App, options: ServerOptions = {}): Promise
     trustProxy: options.trustProxy ?? false,
     bodyLimit: options.bodyLimitBytes ?? defaultBodyLimitBytes,
     requestTimeout: requestTimeoutMs,
-    routerOptions: { maxParamLength: 1_000 },
+    routerOptions: {
+      maxParamLength: 1_000,
+      ignoreTrailingSlash: options.ignoreTrailingSlash ?? false,
+    },
     // A request that still comes over an open connection is served; only the connection is not kept.
     return503OnClosing: false,
     genReqId: requestIdOf,

@@ -1,4 +1,4 @@
-import { type DestinationStream, type Logger, type LoggerOptions, pino } from "pino";
+import { type ChildLoggerOptions, type DestinationStream, type Logger, type LoggerOptions, pino } from "pino";
 import { type Levels, levelsOf } from "./levels.ts";
 import { withoutSecrets } from "./secrets.ts";
 import { shortened, type Tame, taming } from "./tame.ts";
@@ -28,9 +28,10 @@ export function plainLogger(
   const root = pino({ level, hooks, serializers: { err: (told) => told } }, to);
   const { child, setBindings } = root;
   // All that a logger hands on to its children comes through here: theirs are made with it as their prototype.
-  root.child = function (this: Logger, bindings: object, given?: object) {
+  root.child = function (this: Logger<string>, bindings: object, given?: ChildLoggerOptions<string>) {
     const level = levels.size > 0 ? levels.get(serviceOf(bindings) ?? "") : undefined;
-    return child.call(this, tame(bindings), level === undefined ? given : { ...given, level });
+    const options = given?.serializers ? { ...given, serializers: tamedToo(given.serializers, tame) } : given;
+    return child.call(this, tame(bindings), level === undefined ? options : { ...options, level });
   } as Logger["child"];
   root.setBindings = function (this: Logger, bindings) {
     setBindings.call(this, tame(bindings));
@@ -51,8 +52,33 @@ function tamed(
     const [data] = args;
     if (levels.size > 0 && isBelow(this, levels.get(serviceOf(data) ?? ""), level)) return;
     for (let at = 0; at < args.length; at++) args[at] = argumentOf(tame, args[at]);
+    if (typeof data === "object" && data !== null) giveBack(this, data, args[0] as Fields);
     method.apply(this, args as Parameters<typeof method>);
   };
+}
+
+type Fields = Record<string, unknown>;
+type Serializers = Record<string, (value: unknown) => unknown>;
+
+/** What a child's own serializers, such as Fastify's of requests, have to see as it is. What they make of it is made plain. */
+function giveBack(log: Logger, data: object, told: Fields): void {
+  const serializers = (log as unknown as Record<symbol, Serializers>)[pino.symbols.serializersSym];
+  for (const name in serializers)
+    if (name !== "err" && told[name] !== undefined) told[name] = (data as Fields)[name];
+}
+
+function tamedToo(serializers: Serializers, tame: Tame): Serializers {
+  const wrapped = Object.entries(serializers).map(([name, serialize]) => {
+    const tamed = (value: unknown): unknown => {
+      try {
+        return tame({ [name]: serialize(value) })[name];
+      } catch {
+        return "[unreadable]";
+      }
+    };
+    return [name, name === "err" ? (value: unknown) => value : tamed] as const;
+  });
+  return Object.fromEntries(wrapped);
 }
 
 /** Lines of a service that are told by others than its own logger, such as that a message of its is tried again. */

@@ -2,24 +2,30 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { join } from "node:path";
 
-const main = join(import.meta.dirname, "../src/main.ts");
+const examples = join(import.meta.dirname, "../..");
 
 /** `npm start` as a process of its own. */
 export interface Program extends AsyncDisposable {
+  readonly pid: number;
   /** What it said so far. */
   readonly said: { readonly stdout: string; readonly stderr: string };
-  /** Resolves when it is ready, with the gateway's URL. @throws Error when it ends instead */
+  /** Resolves when it is ready, with the gateway's URL where it has one. @throws Error when it ends instead */
   ready(): Promise<string>;
   signal(name: "SIGTERM" | "SIGINT" | "SIGKILL"): void;
   /** Resolves when it has ended. */
   readonly ended: Promise<number | null>;
 }
 
-export function program(args: readonly string[], env: Readonly<Record<string, string>>): Program {
-  const { AMQP_URL: _, DATABASE_URL: __, WARREN_DATA: ___, ...inherited } = process.env;
+/** Starts `main`, a file below `examples`. */
+export function program(
+  main: string,
+  args: readonly string[],
+  env: Readonly<Record<string, string>>,
+): Program {
+  const { AMQP_URL: _, DATABASE_URL: __, WARREN_DATA: ___, INIT_CWD: ____, ...inherited } = process.env;
   const child: ChildProcess = spawn(
     process.execPath,
-    ["--disable-warning=ExperimentalWarning", main, ...args],
+    ["--disable-warning=ExperimentalWarning", join(examples, main), ...args],
     { env: { ...inherited, ...env }, stdio: ["ignore", "pipe", "pipe"] },
   );
   const said = { stdout: "", stderr: "" };
@@ -27,13 +33,14 @@ export function program(args: readonly string[], env: Readonly<Record<string, st
   const isReady = Promise.withResolvers<string>();
   child.stdout!.setEncoding("utf8").on("data", (text: string) => {
     said.stdout += text;
-    const found = /: ready at (\S+) as /.exec(said.stdout);
-    if (found !== null) isReady.resolve(found[1]!);
+    const found = readyAt(said.stdout);
+    if (found !== undefined) isReady.resolve(found);
   });
   child.stderr!.setEncoding("utf8").on("data", (text: string) => {
     said.stderr += text;
   });
   return {
+    pid: child.pid!,
     said,
     ended,
     ready: () =>
@@ -49,4 +56,10 @@ export function program(args: readonly string[], env: Readonly<Record<string, st
       await ended;
     },
   };
+}
+
+/** The address in what a program says when it is ready: empty without a gateway, `undefined` before. */
+export function readyAt(stdout: string): string | undefined {
+  const found = /: ready(?: at ([^\s,]+))?, .*\n/.exec(stdout);
+  return found === null ? undefined : (found[1] ?? "");
 }

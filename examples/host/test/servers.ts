@@ -4,11 +4,10 @@ import pg from "pg";
 import { inject, onTestFinished } from "vitest";
 import { names } from "warren";
 import { amqpUrl } from "../../../test/amqp-url.ts";
-import { partNames } from "../src/compose.ts";
 
 /** A database of one test in the PostgreSQL of the tests, deleted behind it. */
 export async function freshDatabase(): Promise<string> {
-  const name = `orders_${randomBytes(6).toString("hex")}`;
+  const name = `examples_${randomBytes(6).toString("hex")}`;
   await asAdmin(`create database ${name}`);
   onTestFinished(() => asAdmin(`drop database if exists ${name} with (force)`));
   const url = new URL(inject("databaseUrl"));
@@ -27,12 +26,12 @@ async function asAdmin(statement: string): Promise<void> {
 }
 
 /** The RabbitMQ of the tests, without what an earlier test has left in the queues of these services. */
-export async function emptyBroker(): Promise<string> {
+export async function emptyBroker(services: readonly string[]): Promise<string> {
   const url = amqpUrl();
   const connection = await connect(url);
   const channel = await connection.createChannel();
   const own = [names.requests, names.events, names.quarantine, names.dead];
-  for (const part of partNames) for (const nameOf of own) await channel.deleteQueue(nameOf(part));
+  for (const service of services) for (const nameOf of own) await channel.deleteQueue(nameOf(service));
   await connection.close();
   return url;
 }
