@@ -7,6 +7,7 @@ const src = "packages/warren/src/";
 /** Files beside index.ts that put the features together. Every other file there is vocabulary. */
 const composition = new Set([
   "app.ts",
+  "assembly.ts",
   "application.ts",
   "from-env.ts",
   "run-until-signal.ts",

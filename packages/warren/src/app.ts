@@ -1,51 +1,27 @@
-import { setMaxListeners } from "node:events";
 import type { App, AppOptions, Subscription } from "./application.ts";
-import type { Codec } from "./codec/codec.ts";
-import { compressionOf } from "./codec/compression.ts";
-import { json } from "./codec/json.ts";
-import { reading } from "./codec/reading.ts";
+import { assemble } from "./assembly.ts";
 import { type AnyContract, contract, type Event } from "./contract/contract.ts";
 import { noteServices } from "./dead-letters/known-services.ts";
 import { type Directory, directory } from "./directory/directory.ts";
-import { presence } from "./directory/presence.ts";
 import { presenceTopology } from "./directory/topology.ts";
 import { listen } from "./events/listening.ts";
-import { type EventPublisher, eventPublisher } from "./events/publisher.ts";
 import { readiness } from "./health/readiness.ts";
-import { idSource, randomId, systemRandom } from "./id.ts";
 import { consumeAs } from "./instance.ts";
-import { plainLogger } from "./logs/plain.ts";
 import { names } from "./names.ts";
-import { delivery } from "./outbox/delivery.ts";
-import { type RelayOptions, relay } from "./outbox/relay.ts";
 import { joined, runTransaction } from "./outbox/sends.ts";
-import { entryWriter } from "./outbox/writer.ts";
-import { burying } from "./retry/bury.ts";
-import { mover } from "./retry/move.ts";
-import { retrier } from "./retry/retrier.ts";
 import { deadQueue } from "./retry/topology.ts";
 import { boundClient, boundEveryClient } from "./rpc/bound-client.ts";
-import { type Caller, caller } from "./rpc/caller.ts";
-import type { MakeCall } from "./rpc/outgoing.ts";
-import { sagaParts, sagaUse } from "./saga/sagas.ts";
-import type { InvocationScope } from "./service/invocation.ts";
+import { sagaUse } from "./saga/sagas.ts";
 import { mergedTopology } from "./service/merged-topology.ts";
-import type { Place } from "./service/middleware.ts";
-import { running } from "./service/running.ts";
 import type { Service } from "./service/service.ts";
-import { serviceTopology, sharedQueues, sharedTopology } from "./service/topology.ts";
-import { expiringOf } from "./store/retention.ts";
-import { type StoreRuntime, storeRuntime } from "./store/runtime.ts";
+import { serviceTopology, sharedTopology } from "./service/topology.ts";
+import { type StoreRuntime } from "./store/runtime.ts";
 import type { Store } from "./store.ts";
-import { telemetry } from "./telemetry/telemetry.ts";
-import { delay, systemClock } from "./time.ts";
+import { delay } from "./time.ts";
 import type { Trail } from "./trail.ts";
 import type { Consumer, Topology } from "./transport.ts";
 import { wholeNumber } from "./whole-number.ts";
 
-const defaultCalls = 10_000;
-const defaultCallBytes = 256 * 2 ** 20;
-const defaultAbandoned = 1_000;
 const defaultDrainMs = 10_000;
 /** A rollback, and a row that says that something is free again: some round trips to a database. */
 const givingBackMs = 2_000;
@@ -219,148 +195,6 @@ export function app(options: AppOptions): App {
   return instance;
 }
 
-/** Makes the parts and connects them; no part does anything yet. */
-function assemble(options: AppOptions) {
-  const { transport, use = [], clock = systemClock, random = systemRandom } = options;
-  const sagas = sagaParts(options.sagas ?? [], clock);
-  const services = [...(options.services ?? []), ...sagas.services];
-  checkUnique(services);
-  const instance = randomId(random, 12);
-  const log = (options.log ?? plainLogger()).child({ instance });
-  const maxCalls = wholeNumber("app: `limits.calls`", options.limits?.calls, defaultCalls);
-  const maxCallBytes = wholeNumber("app: `limits.callBytes`", options.limits?.callBytes, defaultCallBytes);
-  const maxAbandoned = wholeNumber("app: `limits.abandoned`", options.limits?.abandoned, defaultAbandoned);
-  const nextId = idSource(instance);
-  const codec = options.codec ?? json;
-  const probe = telemetry(options.telemetry, { clock, instance, system: transport.name });
-  const common = {
-    probe,
-    transport,
-    codec,
-    reading: reading(
-      [codec, ...services.flatMap(({ definition }) => definition.codec ?? [])],
-      transport.maxMessageBytes,
-    ),
-    compression: compressionOf(options.compression),
-    clock,
-    nextId,
-    log,
-    instance,
-    maxBytes: transport.maxMessageBytes,
-  };
-  const inner = intercepted(caller({ ...common, maxCalls, maxCallBytes }), options.outgoing ?? [], {
-    around: "calls",
-    clock,
-    log,
-  });
-  const calls = probe?.calls(inner) ?? inner;
-  const publishing = probe?.publishing(transport) ?? transport;
-  const publisher: EventPublisher = eventPublisher({ ...common, transport: publishing });
-  const writer = entryWriter({ ...common, publisher });
-  const ending = new AbortController();
-  // Every message that waits to be moved listens; Node.js before 24 takes more than ten for a leak.
-  setMaxListeners(0, ending.signal);
-  const move = mover(transport, clock, log, ending.signal);
-  const bury = burying({ move, clock, log, instance, version: options.version, probe });
-  const deliver = delivery({ ...common, transport: publishing, caller: calls, bury, random });
-  const runtimes = runtimesOf(
-    { ...options, services, stores: [...(options.stores ?? []), ...sagas.stores] },
-    { transport, deliver, clock, log, instance },
-  );
-  const scope = (
-    contract: AnyContract,
-    uses: Record<string, AnyContract>,
-    store?: Store<any>,
-    its: Codec = codec,
-  ): InvocationScope => ({
-    codec: its,
-    contract,
-    uses,
-    instance,
-    log: log.child({ service: contract.name }),
-    caller: calls,
-    publisher,
-    writer,
-    runtime: store && runtimes.get(store),
-    clock,
-    wakeSagas: store && (() => sagas.wake(store)),
-  });
-  const runs = running(clock, maxAbandoned);
-  const present = presence({
-    ...{ ...common, random, version: options.version },
-    contracts: services.map(({ contract }) => contract),
-    active: () => runs.active,
-  });
-  const runtimeOf = (store: Store<any>): StoreRuntime | undefined => runtimes.get(store);
-  return {
-    ...common,
-    services,
-    sagaNames: sagas.names,
-    hosts: sagas.host({ ...common, random, running: runs, scope, runtimeOf }),
-    runtimes: [...runtimes.values()],
-    runtimeOf,
-    use,
-    place: { around: "handlers", clock, log } satisfies Place,
-    random,
-    calls,
-    publisher,
-    writer,
-    running: runs,
-    presence: present,
-    ending,
-    move,
-    bury,
-    retryLater: retrier({ transport, clock, log, move, bury, probe }),
-    scope,
-    observe: (isReady: () => Promise<boolean>): (() => void) =>
-      probe?.observe({
-        transport,
-        services: services.map((service) => ({
-          name: service.contract.name,
-          queues: sharedQueues(service),
-        })),
-        stores: [...runtimes.keys()],
-        version: options.version,
-        isReady,
-      }) ?? (() => {}),
-    scopeOf: (service: Service) => ({
-      service,
-      // What keeps events for sagas is Warren's own: nobody is to be let in there, and nothing of theirs is to be counted.
-      use: sagas.services.includes(service) ? [] : use,
-      scope: scope(
-        service.contract,
-        service.definition.uses ?? {},
-        service.definition.store,
-        service.definition.codec,
-      ),
-    }),
-  };
-}
-
-/** Services that share a store share what Warren does with it. */
-function runtimesOf(
-  { services = [], stores: others = [], random = systemRandom, retention }: AppOptions,
-  common: Omit<RelayOptions, "store">,
-): Map<Store<any>, StoreRuntime> {
-  const stores = new Set([...services.flatMap(({ definition }) => definition.store ?? []), ...others]);
-  const expiring = expiringOf(retention);
-  return new Map(
-    [...stores].map((store) => [
-      store,
-      storeRuntime({ ...common, store, random, expiring, outbox: () => relay({ ...common, store }) }),
-    ]),
-  );
-}
-
-function checkUnique(services: readonly Service[]): void {
-  const seen = new Set<string>();
-  for (const { contract } of services) {
-    if (seen.has(contract.name))
-      throw new TypeError(`Two services implement the contract "${contract.name}"; an app runs each once.`);
-    seen.add(contract.name);
-  }
-}
-
 function knownContracts({ services = [], contracts = [] }: AppOptions): readonly AnyContract[] {
   const byName = new Map<string, AnyContract>();
   for (const contract of [...services.map((service) => service.contract), ...contracts])
@@ -375,16 +209,4 @@ function topologyOf(services: readonly Service[], sagas: readonly string[], inst
     ...services.slice(0, 1).map(({ contract }) => presenceTopology(contract.name, instance)),
     { queues: sagas.map(deadQueue) },
   ]);
-}
-
-/** Wraps a caller's calls in the app's outgoing middleware; costs nothing where there is none. */
-function intercepted(calls: Caller, outgoing: NonNullable<AppOptions["outgoing"]>, place: Place): Caller {
-  if (outgoing.length === 0) return calls;
-  const last: MakeCall = ({ method, input, options, trail, codec }) =>
-    calls.call(method, input, options, trail, codec);
-  const make = outgoing.reduceRight((next, wrap) => wrap(next, place), last);
-  return {
-    ...calls,
-    call: (method, input, options, trail, codec) => make({ method, input, options, trail, codec }),
-  };
 }

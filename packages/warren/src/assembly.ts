@@ -1,0 +1,192 @@
+import { setMaxListeners } from "node:events";
+import type { AppOptions } from "./application.ts";
+import type { Codec } from "./codec/codec.ts";
+import { compressionOf } from "./codec/compression.ts";
+import { json } from "./codec/json.ts";
+import { reading } from "./codec/reading.ts";
+import { type AnyContract } from "./contract/contract.ts";
+import { presence } from "./directory/presence.ts";
+import { type EventPublisher, eventPublisher } from "./events/publisher.ts";
+import { idSource, randomId, systemRandom } from "./id.ts";
+import { plainLogger } from "./logs/plain.ts";
+import { delivery } from "./outbox/delivery.ts";
+import { type RelayOptions, relay } from "./outbox/relay.ts";
+import { entryWriter } from "./outbox/writer.ts";
+import { burying } from "./retry/bury.ts";
+import { mover } from "./retry/move.ts";
+import { retrier } from "./retry/retrier.ts";
+import { type Caller, caller } from "./rpc/caller.ts";
+import type { MakeCall } from "./rpc/outgoing.ts";
+import { sagaParts } from "./saga/sagas.ts";
+import type { InvocationScope } from "./service/invocation.ts";
+import type { Place } from "./service/middleware.ts";
+import { running } from "./service/running.ts";
+import type { Service } from "./service/service.ts";
+import { sharedQueues } from "./service/topology.ts";
+import { expiringOf } from "./store/retention.ts";
+import { type StoreRuntime, storeRuntime } from "./store/runtime.ts";
+import type { Store } from "./store.ts";
+import { telemetry } from "./telemetry/telemetry.ts";
+import { systemClock } from "./time.ts";
+import { wholeNumber } from "./whole-number.ts";
+
+const defaultCalls = 10_000;
+const defaultCallBytes = 256 * 2 ** 20;
+const defaultAbandoned = 1_000;
+
+/** Makes the parts and connects them; no part does anything yet. */
+export function assemble(options: AppOptions) {
+  const { use = [], random = systemRandom } = options;
+  const sagas = sagaParts(options.sagas ?? [], options.clock ?? systemClock);
+  const services = [...(options.services ?? []), ...sagas.services];
+  checkUnique(services);
+  const common = commonParts(options, services);
+  const { transport, clock, log, instance, probe } = common;
+  const sending = sendingParts(options, common);
+  const { calls, publisher, writer, deliver } = sending;
+  const runtimes = runtimesOf(
+    { ...options, services, stores: [...(options.stores ?? []), ...sagas.stores] },
+    { transport, deliver, clock, log, instance },
+  );
+  const scope = (
+    contract: AnyContract,
+    uses: Record<string, AnyContract>,
+    store?: Store<any>,
+    codec: Codec = common.codec,
+  ): InvocationScope => ({
+    ...{ codec, contract, uses, instance, publisher, writer, clock },
+    log: log.child({ service: contract.name }),
+    caller: calls,
+    runtime: store && runtimes.get(store),
+    wakeSagas: store && (() => sagas.wake(store)),
+  });
+  const runs = running(clock, common.maxAbandoned);
+  const runtimeOf = (store: Store<any>): StoreRuntime | undefined => runtimes.get(store);
+  return {
+    ...common,
+    ...sending,
+    services,
+    sagaNames: sagas.names,
+    hosts: sagas.host({ ...common, random, running: runs, scope, runtimeOf }),
+    runtimes: [...runtimes.values()],
+    runtimeOf,
+    use,
+    place: { around: "handlers", clock, log } satisfies Place,
+    random,
+    running: runs,
+    presence: presence({
+      ...{ ...common, random, version: options.version },
+      contracts: services.map(({ contract }) => contract),
+      active: () => runs.active,
+    }),
+    scope,
+    observe: (isReady: () => Promise<boolean>): (() => void) =>
+      probe?.observe({
+        transport,
+        services: services.map((service) => ({
+          name: service.contract.name,
+          queues: sharedQueues(service),
+        })),
+        stores: [...runtimes.keys()],
+        version: options.version,
+        isReady,
+      }) ?? (() => {}),
+    scopeOf: (service: Service) => ({
+      service,
+      // What keeps events for sagas is Warren's own: nobody is to be let in there, and nothing of theirs is to be counted.
+      use: sagas.services.includes(service) ? [] : use,
+      scope: scope(
+        service.contract,
+        service.definition.uses ?? {},
+        service.definition.store,
+        service.definition.codec,
+      ),
+    }),
+  };
+}
+
+/** What nearly all parts are told. */
+function commonParts(options: AppOptions, services: readonly Service[]) {
+  const { transport, codec = json, clock = systemClock, random = systemRandom, limits = {} } = options;
+  const instance = randomId(random, 12);
+  return {
+    probe: telemetry(options.telemetry, { clock, instance, system: transport.name }),
+    transport,
+    codec,
+    reading: reading(
+      [codec, ...services.flatMap(({ definition }) => definition.codec ?? [])],
+      transport.maxMessageBytes,
+    ),
+    compression: compressionOf(options.compression),
+    clock,
+    nextId: idSource(instance),
+    log: (options.log ?? plainLogger()).child({ instance }),
+    instance,
+    maxBytes: transport.maxMessageBytes,
+    maxCalls: wholeNumber("app: `limits.calls`", limits.calls, defaultCalls),
+    maxCallBytes: wholeNumber("app: `limits.callBytes`", limits.callBytes, defaultCallBytes),
+    maxAbandoned: wholeNumber("app: `limits.abandoned`", limits.abandoned, defaultAbandoned),
+  };
+}
+
+/** What sends: calls, events, entries of an outbox, retries and dead letters. */
+function sendingParts(options: AppOptions, common: ReturnType<typeof commonParts>) {
+  const { transport, clock, log, instance, probe } = common;
+  const { random = systemRandom, version } = options;
+  const place: Place = { around: "calls", clock, log };
+  const inner = intercepted(caller(common), options.outgoing ?? [], place);
+  const calls = probe?.calls(inner) ?? inner;
+  const publishing = probe?.publishing(transport) ?? transport;
+  const publisher: EventPublisher = eventPublisher({ ...common, transport: publishing });
+  const ending = new AbortController();
+  // Every message that waits to be moved listens; Node.js before 24 takes more than ten for a leak.
+  setMaxListeners(0, ending.signal);
+  const move = mover(transport, clock, log, ending.signal);
+  const bury = burying({ move, clock, log, instance, version, probe });
+  return {
+    calls,
+    publisher,
+    writer: entryWriter({ ...common, publisher }),
+    ending,
+    move,
+    bury,
+    deliver: delivery({ ...common, transport: publishing, caller: calls, bury, random }),
+    retryLater: retrier({ transport, clock, log, move, bury, probe }),
+  };
+}
+
+/** Services that share a store share what Warren does with it. */
+function runtimesOf(
+  { services = [], stores: others = [], random = systemRandom, retention }: AppOptions,
+  common: Omit<RelayOptions, "store">,
+): Map<Store<any>, StoreRuntime> {
+  const stores = new Set([...services.flatMap(({ definition }) => definition.store ?? []), ...others]);
+  const expiring = expiringOf(retention);
+  return new Map(
+    [...stores].map((store) => [
+      store,
+      storeRuntime({ ...common, store, random, expiring, outbox: () => relay({ ...common, store }) }),
+    ]),
+  );
+}
+
+function checkUnique(services: readonly Service[]): void {
+  const seen = new Set<string>();
+  for (const { contract } of services) {
+    if (seen.has(contract.name))
+      throw new TypeError(`Two services implement the contract "${contract.name}"; an app runs each once.`);
+    seen.add(contract.name);
+  }
+}
+
+/** Wraps a caller's calls in the app's outgoing middleware; costs nothing where there is none. */
+function intercepted(calls: Caller, outgoing: NonNullable<AppOptions["outgoing"]>, place: Place): Caller {
+  if (outgoing.length === 0) return calls;
+  const last: MakeCall = ({ method, input, options, trail, codec }) =>
+    calls.call(method, input, options, trail, codec);
+  const make = outgoing.reduceRight((next, wrap) => wrap(next, place), last);
+  return {
+    ...calls,
+    call: (method, input, options, trail, codec) => make({ method, input, options, trail, codec }),
+  };
+}
