@@ -226,13 +226,13 @@ service(plain, {
         "orders.cancelled": async (event, { done, original, db, log }) => {
           const id: string = event.orderId;
           const left: number | undefined = done?.left;
-          const at: string | undefined = done?.at;
+          const at: Date | undefined = done?.at;
           log.info({ id, left, at, sku: original.sku }, "put back");
           await db.take(original.sku);
           // @ts-expect-error `run` may have failed
           done.left;
-          // @ts-expect-error JSON has no dates
-          done?.at.getTime();
+          // @ts-expect-error dates come back as they are
+          done?.at.slice();
           // @ts-expect-error the event has no such field
           event.sku;
         },

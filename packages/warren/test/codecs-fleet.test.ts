@@ -38,13 +38,7 @@ describe.each(transports)("a mixed fleet on %s", (transport) => {
         continue;
       }
       await f().announce(who, { value });
-      await vi.waitFor(() =>
-        expect(
-          f()
-            .heard.map(({ by }) => by)
-            .sort(),
-        ).toEqual([...names].sort()),
-      );
+      await vi.waitFor(() => expect(new Set(f().heard.map(({ by }) => by))).toEqual(new Set(names)));
       for (const { value: came } of f().heard)
         expect(came, title).toEqual({ value: expected(value, outcome) });
     }
@@ -160,7 +154,7 @@ describe.each(transports)("content types, on %s", (transport) => {
       )!;
       return [headers, codecs[codec].decode(body)];
     });
-    const said = faults.map(([, fault]) => (fault as { message: string }).message).sort();
+    const said = faults.map(([, fault]) => (fault as { message: string }).message);
     for (const [headers] of faults) expect(headers).toMatchObject({ "warren-fault": "BAD_MESSAGE" });
     expect(said.join("\n")).toMatch(
       /nothing reads "text\/xml"; what is read is application\/json, application\/msgpack, application\/bson/,

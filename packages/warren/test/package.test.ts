@@ -75,6 +75,8 @@ describe("the published package", () => {
   test("has every entry that its manifest names; those for a driver ask for it by name", async () => {
     const missing: Record<string, string> = {
       "./rabbitmq": "amqplib",
+      "./messagepack": "msgpackr",
+      "./bson": "bson",
       "./gateway": "fastify",
       "./postgres": "pg",
       "./kysely": "kysely",
@@ -89,6 +91,34 @@ describe("the published package", () => {
           stderr: expect.stringMatching(`Cannot find package '@?${missing[entry]}`),
         });
     }
+  });
+
+  test("says what to install for a message in a codec that is not there", async () => {
+    const program = `
+      import { app, contract, headers, rpc, service, silent } from "warren";
+      import { embedded, embeddedBroker } from "warren/embedded";
+      const any = { "~standard": { version: 1, vendor: "any", validate: (value) => ({ value }) } };
+      const shop = contract("shop", { methods: { echo: rpc({ input: any, output: any }) } });
+      const broker = embeddedBroker();
+      await using made = app({
+        transport: embedded({ broker }), log: silent,
+        services: [service(shop, { methods: { echo: (value) => value } })],
+      });
+      await made.start();
+      const away = embedded({ broker });
+      const { promise, resolve } = Promise.withResolvers();
+      const { address } = await away.replies(resolve);
+      away.send({
+        exchange: "", key: "shop.requests", type: "shop.echo", replyTo: address, messageId: "m",
+        persistent: false, mandatory: true, contentType: "application/msgpack", body: Buffer.from("01", "hex"),
+      });
+      const { headers: all, body } = await promise;
+      console.log(all[headers.fault], JSON.parse(Buffer.from(body)).message);
+      await away.close({ drainMs: 0 });`;
+    const said = await run(project, "node", "--input-type=module", "--eval", program);
+    expect(said).toMatch(
+      /^BAD_MESSAGE .*what reads "application\/msgpack" is not there: npm install msgpackr/,
+    );
   });
 
   test("has a command that runs", async () => {

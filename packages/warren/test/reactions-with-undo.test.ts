@@ -302,7 +302,9 @@ describe.each(worlds)("a reaction with undo, on $transport with $store.name", ({
 
   it("refuses what the journal cannot keep: a message without an id, a key that is no text, a result beyond JSON", async () => {
     const w = world();
-    const run = vi.fn(() => 7n);
+    const endless: Record<string, unknown> = {};
+    endless.self = endless;
+    const run = vi.fn(() => endless);
     const key = ({ id }: any): string => (id === "keyless" ? (undefined as never) : id);
     await w.start([await stockOf(w, { run, key })]);
     await w.publish(w.orders.events.placed, { id: "nameless" }, { id: "" });

@@ -1,15 +1,20 @@
-/** What JSON makes of a value: a `Date` is a text, functions are left out, `undefined` in a list is `null`. */
+/**
+ * What is kept of a value: JSON, and what it has not: dates, bigints and binary data come back as they are. Functions are
+ * left out, `undefined` in a list is `null`.
+ */
 export type Serialised<T> = unknown extends T
   ? T
-  : T extends string | number | boolean | null | undefined
+  : T extends string | number | bigint | boolean | null | undefined | Date
     ? T
-    : T extends Function | bigint | symbol
-      ? never
-      : T extends { toJSON(...args: never[]): infer J }
-        ? J
-        : T extends object
-          ? { [K in keyof T]: Serialised<T[K]> }
-          : undefined;
+    : T extends Uint8Array
+      ? Buffer
+      : T extends Function | symbol
+        ? never
+        : T extends { toJSON(...args: never[]): infer J }
+          ? J
+          : T extends object
+            ? { [K in keyof T]: Serialised<T[K]> }
+            : undefined;
 
 /** What is kept of a result. */
 type Kept<T> = unknown extends T ? T : T extends void | undefined ? null : Serialised<T>;
@@ -17,12 +22,12 @@ type Kept<T> = unknown extends T ? T : T extends void | undefined ? null : Seria
 /** What an `undo` is told beside the event. */
 export interface Undoing<E = unknown, R = unknown> {
   /**
-   * What `run` returned, as JSON keeps it; `null` where it returned nothing. `undefined` where it did not come to its end:
+   * What `run` returned, as it is kept; `null` where it returned nothing. `undefined` where it did not come to its end:
    * it failed, or its process died. Then nothing of it is in the store, so there is nothing to undo there; but what it
    * did elsewhere may have happened.
    */
   readonly done: Kept<Awaited<R>> | undefined;
-  /** The event on which `run` ran, as JSON keeps it. */
+  /** The event on which `run` ran, as it is kept. */
   readonly original: Serialised<E>;
 }
 

@@ -74,7 +74,7 @@ type Fresh<N, R> = N extends keyof R ? never : N;
 
 /**
  * A saga in the making: each member adds a stage behind the others. `R` is what is done before, by the names of steps. What
- * a step returns is kept as JSON, and later steps get it as JSON gives it back.
+ * a step returns is kept as JSON, and later steps get it as it was kept: dates, bigints and binary data come back.
  */
 export interface SagaBuilder<S, U, D, R> {
   /**
