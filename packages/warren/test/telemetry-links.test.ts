@@ -54,9 +54,11 @@ describe.each(transports)("Traces on %s", (name) => {
     });
     const made = await run({ services: [booking], contracts: [shop], telemetry: options });
     await made.emit(shop.events.sold, 1 as never);
-    const letters = deadLetters({ transport: of().connect() });
-    onTestFinished(() => letters.close());
-    await vi.waitFor(async () => expect((await letters.replay({ service: books.name })).done).toBe(1));
+    const transport = of().connect();
+    onTestFinished(() => transport.close({ drainMs: 100 }));
+    await transport.declare({});
+    const letters = deadLetters(transport);
+    await vi.waitFor(async () => expect((await letters.replay({ services: [books.name] })).done).toBe(1));
     const tries = () => spans().filter((span) => span.name === `process ${books.name}.events.ordered`);
     await vi.waitFor(() => expect(tries()).toHaveLength(3));
     const [first, second, replayed] = tries();
@@ -80,7 +82,7 @@ describe.each(transports)("Traces on %s", (name) => {
           throw new Error("sold out");
         },
       })
-      .returns(() => undefined);
+      .finish(() => undefined);
     const booking = service(desk, {
       store,
       methods: { book: (id, { begin }) => begin(trip as never, id as never, { id }) },
