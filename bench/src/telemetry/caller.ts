@@ -11,5 +11,12 @@ setUp(mode);
 const shop = app({ transport: rabbitmq(process.env.AMQP_URL!), log: silent });
 await shop.start();
 const client = shop.client(echo);
-say(await load(() => client.echo(payload), how));
+let calls = 0;
+const once = (): Promise<unknown> => {
+  calls++;
+  return client.echo(payload);
+};
+const before = process.cpuUsage();
+const measured = await load(once, how);
+say({ ...measured, ...process.cpuUsage(before), calls });
 await shop.stop();

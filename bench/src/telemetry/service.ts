@@ -1,6 +1,6 @@
 import { app, service, silent } from "warren";
 import { rabbitmq } from "warren/rabbitmq";
-import { argument, say } from "../child.ts";
+import { argument, heard, say } from "../child.ts";
 import { echo } from "../rpc/contract.ts";
 import { type Mode, setUp } from "./sdk.ts";
 
@@ -11,4 +11,7 @@ const shop = app({
   log: silent,
 });
 await shop.start();
+const before = process.cpuUsage();
 say({});
+await heard();
+say(process.cpuUsage(before));
