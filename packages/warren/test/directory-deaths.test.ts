@@ -1,8 +1,9 @@
 // Who says no goodbye: killed, stopped, cut off. On RabbitMQ with processes of their own.
 import { describe, expect, it, onTestFinished, vi } from "vitest";
 import { embedded, embeddedBroker } from "../src/embedded/index.ts";
-import { app, contract, directory, names, rpc, service, silent } from "../src/index.ts";
+import { app, contract, directory, names, rpc, service, silent, type Transport } from "../src/index.ts";
 import { fresh, member, noted, untilKnown } from "./directory-world.ts";
+import { privateNode } from "./private-node.ts";
 import { outsider, proxied, transport } from "./rabbit.ts";
 import { faultOf } from "./shape-world.ts";
 
@@ -50,6 +51,50 @@ describe("on RabbitMQ", () => {
     proxy.cut();
     await untilKnown(listed, a, [], forgottenWithinMs);
     await untilKnown(listed, b, [], 5_000);
+  });
+
+  it("an instance whose calls are in a quorum queue is counted and forgotten like any other", async () => {
+    const name = fresh("member");
+    const { proxy, url } = await proxied();
+    const kept = (on: Transport) => {
+      const services = [service(contract(name, {}), { methods: {}, callQueue: "quorum" })];
+      const made = app({ transport: on, services, log: silent });
+      onTestFinished(() => made.stop({ drainMs: 0 }));
+      return made.start().then(() => made.instance);
+    };
+    const stays = await kept(transport());
+    const cut = await kept(transport({ url, publishTimeoutMs: 1_000 }));
+    const listed = await listening();
+    await untilKnown(listed, name, [stays, cut], 5_000);
+    await proxy.set("refuse");
+    proxy.cut();
+    await untilKnown(listed, name, [stays], forgottenWithinMs);
+  });
+
+  it("a broker that restarts costs nobody its place", async () => {
+    const node = await privateNode();
+    onTestFinished(() => node.discard());
+    const name = fresh("member");
+    const start = async () => {
+      const services = [service(contract(name, {}), { methods: {} })];
+      const made = app({ transport: transport({ url: node.url }), services, log: silent });
+      onTestFinished(() => made.stop({ drainMs: 0 }));
+      await made.start();
+      return made.instance;
+    };
+    const ids = [await start(), await start(), await start()];
+    const listed = await listening(transport({ url: node.url }));
+    await untilKnown(listed, name, ids, 5_000);
+    const changes = noted(listed);
+    await node.down("kill");
+    await vi.waitFor(() => expect(listed.connected).toBe(false));
+    await node.up();
+    await vi.waitFor(() => {
+      expect(listed.connected).toBe(true);
+      for (const each of listed.instances({ service: name })) expect(each.stale).toBe(false);
+    }, 30_000);
+    await untilKnown(listed, name, ids, 1_000);
+    expect(changes.filter(({ kind }) => kind !== "changed")).toEqual([]);
   });
 
   it("an instance that lost its connection announces itself again", async () => {

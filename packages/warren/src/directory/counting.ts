@@ -102,7 +102,7 @@ export function counting(options: CountingOptions): Counting {
     if (leaving.length > 0 && isSettled()) void probes.run(leaving);
     const difference = consumers - (known.length - leaving.length);
     if (difference === 0) members.confirm(service);
-    else if (difference < 0 && !isSettled()) return;
+    else if (difference < 0 && (probing.has(service) || !isSettled())) return;
     else if (isDue(service, difference)) {
       if (difference > 0) ask(service);
       else void probe(service, -difference);
@@ -122,17 +122,18 @@ export function counting(options: CountingOptions): Counting {
     return true;
   }
 
+  /** In an order of its own: of several listeners one finds it early, and tells the others. */
   async function probe(service: string, missing: number): Promise<void> {
-    if (probing.has(service)) return;
     probing.add(service);
     const known = members.of(service).filter(({ state }) => state === "here");
-    let found = 0;
-    await probes.run(known.map(idOf), () => {
-      found = known.filter(({ id }) => !members.has(service, id)).length;
-      return found >= missing;
-    });
+    const mixed = known.map((each) => ({ each, at: random() })).toSorted((a, b) => a.at - b.at);
+    const found = (): number => known.filter(({ id }) => !members.has(service, id)).length;
+    await probes.run(
+      mixed.map(({ each }) => idOf(each)),
+      () => found() >= missing,
+    );
     probing.delete(service);
-    if (found > 0) futile.delete(service);
+    if (found() > 0) futile.delete(service);
   }
 
   return {

@@ -76,7 +76,6 @@ export async function directory(transport: Transport, options: DirectoryOptions 
   const asking = probes({ ...{ transport, clock, log, observer }, isKnown, gone });
   const isSettled = (): boolean => connected && clock.now() >= settledAt;
   const rounds = counting({ transport, clock, random, log, members: known, probes: asking, ask, isSettled });
-  const verifying = new Set<string>();
   let connected = true;
   let settledAt = 0;
   let heard = 0;
@@ -113,16 +112,7 @@ export async function directory(transport: Transport, options: DirectoryOptions 
     if (!isSettled()) return;
     known.lost(one.service, one.instance);
     if (transport.send(goneMessage(one))) observer?.sent?.("gone");
-    const others = known.servicesAt(one.instance);
-    if (others.length > 0) void asking.run(others.map((service) => ({ ...one, service })));
-  }
-
-  /** Anybody can say so; only the broker is believed. */
-  function verify(one: Gone): void {
-    const key = `${one.service} ${one.instance}`;
-    if (!isKnown(one) || verifying.has(key)) return;
-    verifying.add(key);
-    void asking.run([one]).finally(() => verifying.delete(key));
+    for (const service of known.servicesAt(one.instance)) asking.one({ ...one, service });
   }
 
   function hear(message: Incoming): "ack" {
@@ -130,7 +120,8 @@ export async function directory(transport: Transport, options: DirectoryOptions 
     const note = message.type === types.gone ? goneIn(message) : undefined;
     if (note !== undefined) {
       observer?.received?.("gone");
-      verify(note);
+      // Anybody can say so; only the broker is believed.
+      asking.one(note);
     } else if (presence === undefined || !known.told(presence, clock.now())) {
       ignore(presence === undefined ? "is not of the directory" : "would make it too large");
     } else {

@@ -5,13 +5,12 @@ import type { Transport } from "../transport.ts";
 import { type Gone, probeMessage } from "./messages.ts";
 import type { DirectoryObserver } from "./observer.ts";
 
-/** Asks the broker about single instances, a few at a time. */
+/** Asks the broker about single instances. */
 export interface Probes {
-  /**
-   * Asks about each of them until `enough` says so.
-   * @returns how many are gone
-   */
-  run(instances: readonly Gone[], enough?: () => boolean): Promise<number>;
+  /** Asks about one at once; for what somebody says, of which a bounded number is asked about at the same time. */
+  one(instance: Gone): void;
+  /** Asks about each of them, a few at a time, until `enough` says so. */
+  run(instances: readonly Gone[], enough?: () => boolean): Promise<void>;
   stop(): void;
 }
 
@@ -28,9 +27,11 @@ export interface ProbesOptions {
 /** At most 200 a second: of a service with a thousand instances each is asked about within 5 s. */
 const atOnce = 10;
 const pauseMs = 50;
+const mostSingle = 100;
 
 export function probes(options: ProbesOptions): Probes {
   const { transport, clock, log, observer, isKnown, gone } = options;
+  const single = new Set<string>();
   let stopped = false;
   /** One run after the other, so that the pace is that of all. */
   let last: Promise<unknown> = Promise.resolve();
@@ -49,22 +50,25 @@ export function probes(options: ProbesOptions): Probes {
     }
   }
 
-  async function run(instances: readonly Gone[], enough: () => boolean): Promise<number> {
-    let found = 0;
+  async function ask(instance: Gone): Promise<void> {
+    if (await isGone(instance)) gone(instance);
+  }
+
+  async function run(instances: readonly Gone[], enough: () => boolean): Promise<void> {
     for (let from = 0; from < instances.length && !stopped && !enough(); from += atOnce) {
-      if (from > 0) await new Promise<void>((resolve) => clock.after(pauseMs, resolve));
-      const some = instances.slice(from, from + atOnce);
-      const outcomes = await Promise.all(some.map(isGone));
-      for (const [index, instance] of some.entries()) {
-        if (!outcomes[index]) continue;
-        found++;
-        gone(instance);
-      }
+      const pause = new Promise<void>((resolve) => clock.after(pauseMs, resolve));
+      await Promise.all(instances.slice(from, from + atOnce).map(ask));
+      if (from + atOnce < instances.length) await pause;
     }
-    return found;
   }
 
   return {
+    one(instance) {
+      const key = `${instance.service} ${instance.instance}`;
+      if (single.has(key) || single.size >= mostSingle) return;
+      single.add(key);
+      void ask(instance).finally(() => single.delete(key));
+    },
     run(instances, enough = () => false) {
       const next = last.then(() => run(instances, enough));
       last = next;
