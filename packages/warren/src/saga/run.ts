@@ -114,3 +114,8 @@ export function firstRow(step: string, state: StepState, now: number, dueAt: num
     ...{ due_at: dueAt, signal: null, anew: null, began_at: now, done_at: null, undone_at: null },
   };
 }
+
+/** The fields of a line about a run. */
+export function aboutRun({ plan, id, conversation }: Run): object {
+  return { saga: plan.name, id, conversation };
+}

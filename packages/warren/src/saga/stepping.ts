@@ -7,7 +7,7 @@ import type { Clock } from "../time.ts";
 import { LeaseLost, type Ledger } from "./ledger.ts";
 import { isInterruption, type Performance, type PerformingOptions, perform } from "./performing.ts";
 import type { StepPlan } from "./plan.ts";
-import { firstRow, noteStep, type Run, type StepRow } from "./run.ts";
+import { aboutRun, firstRow, noteStep, type Run, type StepRow } from "./run.ts";
 import { stepCalls } from "./step-calls.ts";
 import { stepKey } from "./step-key.ts";
 import { storedFault } from "./stored-fault.ts";
@@ -187,7 +187,7 @@ export function stepping(options: SteppingOptions): Stepping {
     const state = direction === "do" ? "retrying" : "undoing";
     await ledger.saveStep(run, { ...begun, state, due_at: dueAt, error: stored, anew });
     log.warn(
-      { saga: run.plan.name, id: run.id, step: step.name, attempt: attempts, retryAt: dueAt, err: error },
+      { ...aboutRun(run), step: step.name, attempt: attempts, retryAt: dueAt, err: error },
       direction === "do"
         ? "a step of a saga failed, and will be tried again"
         : "a step of a saga could not be undone, and will be tried again",
