@@ -1,4 +1,5 @@
 import { rmSync } from "node:fs";
+import pg from "pg";
 import { describe, expect, it, onTestFinished, test, vi } from "vitest";
 import { embedded } from "../src/embedded/index.ts";
 import {
@@ -88,6 +89,34 @@ describe("a process on PostgreSQL", () => {
 
     await asAdmin(`alter database ${name} allow_connections true`);
     await vi.waitFor(async () => expect((await made.health()).ready).toBe(true));
+  });
+
+  it("does not mistake a connection that was lost meanwhile for a database that is", async () => {
+    const database = await freshPostgres();
+    const name = new URL(database.location).pathname.slice(1);
+    const store = database.open();
+    for (let round = 0; round < 5; round++) {
+      await store.ping(1_000);
+      await asAdmin(`select pg_terminate_backend(pid) from pg_stat_activity where datname = '${name}'`);
+    }
+    await store.ping(1_000);
+  });
+
+  it("asks as the application's own pool would, and leaves that open", async () => {
+    const { username, password, hostname, port, pathname } = new URL((await freshPostgres()).location);
+    const settings = {
+      user: username,
+      password,
+      host: hostname,
+      port: Number(port),
+      database: pathname.slice(1),
+    };
+    const pool = new pg.Pool({ ...settings, max: 1 });
+    const store = postgres({ pool });
+    await store.ping(1_000);
+    await store.close();
+    expect((await pool.query("select 1 as one")).rows).toEqual([{ one: 1 }]);
+    await pool.end();
   });
 
   it("says so within two seconds where the network swallows everything", async () => {

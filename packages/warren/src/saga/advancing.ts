@@ -14,7 +14,7 @@ import {
   type StepPlan,
   type WaitPlan,
 } from "./plan.ts";
-import { firstRow, type Run } from "./run.ts";
+import { aboutRun, firstRow, type Run } from "./run.ts";
 import { signalKey, takeSignal } from "./signals.ts";
 import { failed, Interrupted, type StepOutcome, type Stepping } from "./stepping.ts";
 import { toText } from "./stored-json.ts";
@@ -57,7 +57,10 @@ export function advancing(options: AdvancingOptions): Advance {
         return true;
       }
       if (outcome.is === "failed") {
-        log.warn({ ...about(run), step: outcome.step, err: outcome.error }, "a saga failed, and is undone");
+        log.warn(
+          { ...aboutRun(run), step: outcome.step, err: outcome.error },
+          "a saga failed, and is undone",
+        );
         await ledger.fail(run, outcome.step, outcome.error);
         return false;
       }
@@ -137,7 +140,7 @@ export function advancing(options: AdvancingOptions): Advance {
     try {
       output = toText(await run.plan.finish(told(run)), finishing);
     } catch (error) {
-      log.warn({ ...about(run), err: error }, "a saga could not be finished, and is undone");
+      log.warn({ ...aboutRun(run), err: error }, "a saga could not be finished, and is undone");
       await ledger.fail(run, finishing, error);
       return false;
     }
@@ -162,8 +165,4 @@ function unfinishedOf(run: Run, stage: Stage): string | undefined {
 
 function told({ id, input, done }: Run): object {
   return { id, input, done };
-}
-
-function about({ plan, id, conversation }: Run): object {
-  return { saga: plan.name, id, conversation };
 }

@@ -1,6 +1,6 @@
 import type { AdvancingOptions } from "./advancing.ts";
 import { namesOf, type Stage, type StepPlan, stepsOf } from "./plan.ts";
-import type { Run } from "./run.ts";
+import { aboutRun, type Run } from "./run.ts";
 import { Interrupted, type StepOutcome } from "./stepping.ts";
 import { storedFault } from "./stored-fault.ts";
 
@@ -24,7 +24,7 @@ export function undoing(options: AdvancingOptions): (run: Run) => Promise<void> 
       if (leftOf(run, stage, true).length > 0) return giveUp(run, stage);
     }
     await ledger.end(run, "failed");
-    log.info({ saga: run.plan.name, id: run.id, err: run.error }, "a saga failed, and what it did is undone");
+    log.info({ ...aboutRun(run), err: run.error }, "a saga failed, and what it did is undone");
   };
 
   async function markStuck(
@@ -34,14 +34,14 @@ export function undoing(options: AdvancingOptions): (run: Run) => Promise<void> 
     const stored = storedFault(error, { saga: run.plan.name, id: run.id, step });
     await ledger.saveStep(run, { ...run.steps.get(step!)!, state: "stuck", error: stored });
     log.error(
-      { saga: run.plan.name, id: run.id, step, err: error },
+      { ...aboutRun(run), step, err: error },
       "a step of a saga cannot be undone: mend what hinders it and call app.sagas.retry, or undo it by hand and say so",
     );
   }
 
   async function giveUp(run: Run, stage: Stage): Promise<void> {
     await ledger.end(run, "stuck");
-    log.error({ saga: run.plan.name, id: run.id, steps: namesOf(stage) }, "a saga is stuck half undone");
+    log.error({ ...aboutRun(run), steps: namesOf(stage) }, "a saga is stuck half undone");
   }
 }
 

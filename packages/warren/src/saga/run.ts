@@ -129,3 +129,8 @@ export function firstRow(step: string, state: StepState, now: number, dueAt: num
     },
   };
 }
+
+/** The fields of a line about a run. */
+export function aboutRun({ plan, id, conversation }: Run): object {
+  return { saga: plan.name, id, conversation };
+}

@@ -147,7 +147,7 @@ export function runner(options: RunnerOptions): Runner {
 
   /** Gives a run back that could not be gone on with: at once where this process ends, else in a while. */
   async function leave(row: RunRow, err: unknown): Promise<void> {
-    const about = { saga: row.saga, id: row.id };
+    const about = { saga: row.saga, id: row.id, conversation: row.conversation };
     if (err instanceof LeaseLost)
       return log.warn(about, "another process went on with a run, since this one was too slow");
     if (!(err instanceof Interrupted))

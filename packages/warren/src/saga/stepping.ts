@@ -16,7 +16,7 @@ import {
   perform,
 } from "./performing.ts";
 import type { StepPlan } from "./plan.ts";
-import { firstRow, noteStep, type Run, type StepRow } from "./run.ts";
+import { aboutRun, firstRow, noteStep, type Run, type StepRow } from "./run.ts";
 import { stepCalls } from "./step-calls.ts";
 import { stepKey } from "./step-key.ts";
 import { storedFault } from "./stored-fault.ts";
@@ -232,7 +232,7 @@ export function stepping(options: SteppingOptions): Stepping {
     await ledger.saveStep(run, { ...begun, state, due_at: dueAt, error: stored, anew });
     probe?.retried(run.plan.name, operationOf(run.plan, step).id);
     log.warn(
-      { saga: run.plan.name, id: run.id, step: step.name, attempt: attempts, retryAt: dueAt, err: error },
+      { ...aboutRun(run), step: step.name, attempt: attempts, retryAt: dueAt, err: error },
       direction === "do"
         ? "a step of a saga failed, and will be tried again"
         : "a step of a saga could not be undone, and will be tried again",

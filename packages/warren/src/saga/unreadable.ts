@@ -1,6 +1,6 @@
 import type { AdvancingOptions } from "./advancing.ts";
 import { leftOf } from "./compensating.ts";
-import type { Run } from "./run.ts";
+import { aboutRun, type Run } from "./run.ts";
 import { storedFault } from "./stored-fault.ts";
 
 /**
@@ -12,7 +12,7 @@ export async function endUnreadable(
   run: Run,
   error: unknown,
 ): Promise<void> {
-  const about = { saga: run.plan.name, id: run.id, err: error };
+  const about = { ...aboutRun(run), err: error };
   if (run.state !== "compensating") await ledger.fail(run, undefined, error);
   const left = run.plan.stages.flatMap((stage) => leftOf(run, stage));
   for (const { name } of left) {
