@@ -2,6 +2,7 @@ import { connect } from "node:net";
 import { metrics } from "@opentelemetry/api";
 import { describe, expect, it, onTestFinished, vi } from "vitest";
 import { silent } from "../src/index.ts";
+import { anyFreePort } from "../src/machine/ports.ts";
 import { startTelemetry } from "../src/open-telemetry/index.ts";
 import { collector } from "./collector.ts";
 import { started } from "./telemetry-started.ts";
@@ -64,6 +65,17 @@ describe("the server of /metrics", () => {
     await vi.waitFor(() => expect(sockets.some(({ closed }) => closed)).toBe(true));
     await vi.waitFor(async () => expect((await fetch(metricsUrl!)).status).toBe(200));
     await vi.waitFor(() => expect(sockets.filter(({ closed }) => !closed)).toEqual([]));
+  });
+
+  it("listens where the environment says, unless an option does", async () => {
+    const port = await anyFreePort();
+    vi.stubEnv("OTEL_EXPORTER_PROMETHEUS_PORT", `${port}`);
+    vi.stubEnv("OTEL_EXPORTER_PROMETHEUS_HOST", "127.0.0.1");
+    const telemetry = await startTelemetry({ log: silent });
+    onTestFinished(() => telemetry.stop());
+    vi.unstubAllEnvs();
+    expect(telemetry.metricsUrl).toBe(`http://127.0.0.1:${port}/metrics`);
+    expect((await fetch(telemetry.metricsUrl!)).status).toBe(200);
   });
 
   it("listens on every address where none is named, since Prometheus is elsewhere", async () => {
