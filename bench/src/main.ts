@@ -6,6 +6,7 @@ import { ordersCase } from "./orders/case.ts";
 import { outboxCase } from "./outbox/case.ts";
 import { retryCase } from "./retry/case.ts";
 import { rpcCase } from "./rpc/case.ts";
+import { telemetryCase } from "./telemetry/case.ts";
 
 const usage = `npm run bench -- <case> [--seconds N] [--rounds N] [--json]
 
@@ -21,6 +22,8 @@ Cases
              By default 3 rounds, as long as they take.
   outbox     What one service commits, another has done once: outbox, RabbitMQ and inbox, on SQLite and PostgreSQL. Also
              what a relay costs that has nothing to do.
+  telemetry  Calls on RabbitMQ without OpenTelemetry, with traces and metrics, with traces that are sampled out, and with
+             metrics alone.
   orders     The orders example at 100 orders/s: from ordered to shipped, through four services in one process on SQLite.
              By default one round of 60 s.
 
@@ -40,6 +43,7 @@ const cases: Readonly<Record<string, Case>> = {
   rpc: { run: rpcCase },
   embedded: { run: embeddedCase },
   events: { run: eventsCase },
+  telemetry: { run: telemetryCase },
   orders: { run: ordersCase, seconds: 60, rounds: 1 },
   retry: { run: retryCase, seconds: 60, rounds: 3 },
   outbox: { run: outboxCase, rounds: 3 },

@@ -1,4 +1,11 @@
-import { type Attributes, context, type Span, type SpanKind, SpanStatusCode } from "@opentelemetry/api";
+import {
+  type Attributes,
+  context,
+  type Span,
+  type SpanContext,
+  type SpanKind,
+  SpanStatusCode,
+} from "@opentelemetry/api";
 import type { Headers, Incoming } from "../message.ts";
 import type { Work } from "../work.ts";
 import type { Count } from "./counts.ts";
@@ -31,6 +38,8 @@ export interface Followed {
 /** One try. A class, since one is made per message. */
 export class FollowedWork implements Work {
   readonly #followed: Followed;
+  /** Its span; or where it comes from, where nothing is recorded of that. */
+  readonly #of: Span | SpanContext | undefined;
   readonly #span: Span | undefined;
   readonly #carried: Headers | undefined;
   readonly #began: number;
@@ -40,9 +49,10 @@ export class FollowedWork implements Work {
   #isActive = false;
   #isOver = false;
 
-  constructor(followed: Followed, message: Incoming, span: Span | undefined) {
+  constructor(followed: Followed, message: Incoming, of: Span | SpanContext | undefined) {
     this.#followed = followed;
-    this.#span = span;
+    this.#of = of;
+    this.#span = of !== undefined && "spanContext" in of ? of : undefined;
     this.#carried = message.headers;
     this.#began = seconds(followed.signals.clock);
   }
@@ -60,8 +70,8 @@ export class FollowedWork implements Work {
       active.value++;
       activated!.value++;
     }
-    if (this.#span === undefined) return handler(input, given);
-    return context.with(contextWith(this.#span, this.#carried), handler, undefined, input, given);
+    if (this.#of === undefined) return handler(input, given);
+    return context.with(contextWith(this.#of, this.#carried), handler, undefined, input, given);
   }
 
   fail(error: unknown): void {
@@ -101,4 +111,20 @@ export function tellError(span: Span, type: string, isDeclared: boolean, error: 
     message: error instanceof Error ? error.message : String(error),
   });
   if (error instanceof Error) span.recordException(error);
+}
+
+/**
+ * Says of a span that is recorded what it is about. Not when it begins: most are sampled out then, and what nobody keeps
+ * costs as much to look through. Samplers have its name and its kind.
+ */
+export function describeSpan(span: Span, known: Attributes, more: Attributes): void {
+  const kept = (span as { readonly attributes?: Attributes }).attributes;
+  if (kept === undefined) {
+    span.setAttributes(known).setAttributes(more);
+    return;
+  }
+  // The SDK's own spans have them in a plain object. Through `setAttribute` each would be checked for being a value, which
+  // costs more than the rest of the span.
+  Object.assign(kept, known);
+  for (const name in more) if (more[name] !== undefined) kept[name] = more[name];
 }

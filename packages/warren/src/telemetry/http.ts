@@ -1,7 +1,7 @@
 import { type Attributes, context, SpanKind, SpanStatusCode } from "@opentelemetry/api";
 import { maxBaggageBytes } from "../trail.ts";
 import { type Signals, seconds } from "./signals.ts";
-import { contextFrom, contextWith } from "./w3c.ts";
+import { contextFrom, contextWith, spanContextOf } from "./w3c.ts";
 
 /** A request as an edge knows it when it begins. */
 export interface HttpRequest {
@@ -59,7 +59,7 @@ export function httpTelemetry(signals: Signals): HttpTelemetry {
       const span = tracer?.startSpan(
         request.route === undefined ? verb : `${verb} ${request.route}`,
         { kind: SpanKind.SERVER, attributes },
-        contextFrom(carried),
+        contextFrom(spanContextOf(carried)),
       );
       let isOver = false;
       return {

@@ -2,13 +2,12 @@ import { type Attributes, type Link, SpanKind } from "@opentelemetry/api";
 import type { Incoming } from "../message.ts";
 import { headers, names } from "../names.ts";
 import { attemptOf } from "../retry/attempt.ts";
-import { conversationOf } from "../trail.ts";
-import { type Followed, FollowedWork } from "./following.ts";
+import { describeSpan, type Followed, FollowedWork } from "./following.ts";
 import { byOutcome, queueLabel, workerOf } from "./labels.ts";
 import { otherError } from "./outcome.ts";
 import type { Seam, SeamOptions } from "./probe.ts";
 import type { Signals } from "./signals.ts";
-import { contextFrom, spanContextOf } from "./w3c.ts";
+import { contextFrom, isUnsampled, spanContextOf } from "./w3c.ts";
 
 const kinds = {
   // Of a call somebody waits for the answer, which pairs with its caller's span; of an event nobody does.
@@ -46,18 +45,20 @@ function begun(
   }
   const { tracer } = signals;
   if (tracer === undefined) return new FollowedWork(followed, message, undefined);
+  const parent = spanContextOf(message.headers);
+  if (isUnsampled(parent)) return new FollowedWork(followed, message, parent);
   const links = causes === undefined ? linksOf(message) : linksTo(causes);
-  const span = tracer.startSpan(
-    name,
-    links === undefined ? { kind, attributes } : { kind, attributes, links },
-    contextFrom(message.headers),
-  );
+  const span = tracer.startSpan(name, links === undefined ? { kind } : { kind, links }, contextFrom(parent));
   if (span.isRecording()) {
-    if (message.messageId !== undefined) span.setAttribute("messaging.message.id", message.messageId);
-    span.setAttribute("messaging.message.conversation_id", conversationOf(message));
+    const { messageId } = message;
+    const named = message.headers?.[headers.conversation];
     const attempt = attemptOf(message);
-    if (attempt > 1) span.setAttribute("warren.attempt", attempt);
-    if (signals.bodySize) span.setAttribute("messaging.message.body.size", message.body.length);
+    describeSpan(span, attributes, {
+      "messaging.message.id": messageId,
+      "messaging.message.conversation_id": named ?? messageId,
+      "warren.attempt": attempt > 1 ? attempt : undefined,
+      "messaging.message.body.size": signals.bodySize ? message.body.length : undefined,
+    });
   }
   return new FollowedWork(followed, message, span);
 }

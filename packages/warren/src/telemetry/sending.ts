@@ -1,17 +1,27 @@
-import { type Attributes, context, SpanKind, trace } from "@opentelemetry/api";
+import { type Attributes, context, type Span, SpanKind, trace } from "@opentelemetry/api";
 import type { Method } from "../contract/method.ts";
 import { isFault } from "../fault.ts";
 import type { Outgoing } from "../message.ts";
-import { names } from "../names.ts";
+import { headers, names } from "../names.ts";
 import type { Caller } from "../rpc/caller.ts";
 import type { Trail } from "../trail.ts";
 import type { Transport } from "../transport.ts";
 import type { Count } from "./counts.ts";
-import { tellError } from "./following.ts";
+import { describeSpan, tellError } from "./following.ts";
 import { type ByOutcome, byOutcome, workerOf } from "./labels.ts";
 import { errorType } from "./outcome.ts";
 import { type Signals, seconds } from "./signals.ts";
-import { baggageIn, contextFrom, spanContextOf, traceOfSpan } from "./w3c.ts";
+import { baggageIn, contextFrom, isUnsampled, spanContextOf, traceOfSpan } from "./w3c.ts";
+
+/** One call while it is under way. */
+interface FollowedCall {
+  readonly sent: Sent;
+  readonly began: number;
+  readonly worker: WorkerCounts | undefined;
+  readonly span: Span | undefined;
+  /** What it hands on. */
+  readonly trail: Trail;
+}
 
 /** What is made once for each method that is called, or event that is published. */
 interface Sent {
@@ -43,24 +53,32 @@ export function followedCalls(signals: Signals, caller: Caller): Caller {
   const all = new WeakMap<Method, Sent>();
   const workers = workerCounts(signals);
 
-  function follow<T>(sent: Sent, trail: Trail, make: (trail: Trail) => Promise<T>): Promise<T> {
+  /** @returns what the call hands on, and how to say what became of it */
+  function follow(sent: Sent, trail: Trail): FollowedCall {
     const began = seconds(clock);
     const worker = counts && workers(trail.service);
     if (worker !== undefined) {
       sent.sent!.value++;
       worker.requested.value++;
     }
-    const from = tracer === undefined ? trail : trailNow(trail);
-    const span = tracer?.startSpan(
-      sent.name,
-      { kind: SpanKind.CLIENT, attributes: sent.attributes },
-      contextFrom(from.trace),
-    );
-    if (span?.isRecording() && trail.conversation !== undefined)
-      span.setAttribute("messaging.message.conversation_id", trail.conversation);
-    const handed =
-      span === undefined ? trail : { ...from, trace: traceOfSpan(span.spanContext(), from.trace) };
-    return make(handed).then(
+    if (tracer === undefined) return { sent, began, worker, trail, span: undefined };
+    const from = trailNow(trail);
+    const parent = spanContextOf(from.trace);
+    if (isUnsampled(parent)) return { sent, began, worker, trail: from, span: undefined };
+    const span = tracer.startSpan(sent.name, { kind: SpanKind.CLIENT }, contextFrom(parent));
+    if (span.isRecording())
+      describeSpan(span, sent.attributes, { "messaging.message.conversation_id": trail.conversation });
+    return {
+      sent,
+      began,
+      worker,
+      span,
+      trail: { ...from, trace: traceOfSpan(span.spanContext(), from.trace) },
+    };
+  }
+
+  function ended<T>({ sent, began, worker, span }: FollowedCall, made: Promise<T>): Promise<T> {
+    return made.then(
       (value) => {
         durations?.call.record(seconds(clock) - began, sent.durations.of(undefined));
         if (worker !== undefined) worker.answered.value++;
@@ -91,7 +109,8 @@ export function followedCalls(signals: Signals, caller: Caller): Caller {
         sent = callOf(signals, method, names.requests(method.service), names.requests(method.service));
         one.set(method, sent);
       }
-      return follow(sent, trail, (handed) => caller.call(method, input, options, handed));
+      const followed = follow(sent, trail);
+      return ended(followed, caller.call(method, input, options, followed.trail));
     },
     every(method, input, options, trail) {
       let sent = all.get(method);
@@ -99,7 +118,8 @@ export function followedCalls(signals: Signals, caller: Caller): Caller {
         sent = callOf(signals, method, `${names.instanceExchange}:${method.service}`, method.service);
         all.set(method, sent);
       }
-      return follow(sent, trail, (handed) => caller.every(method, input, options, handed));
+      const followed = follow(sent, trail);
+      return ended(followed, caller.every(method, input, options, followed.trail));
     },
   };
 }
@@ -154,20 +174,24 @@ export function followedPublishing(
         sent.sent!.value++;
         workers(message.type?.split(".", 1)[0]).requested.value++;
       }
-      const span = tracer?.startSpan(
-        sent.name,
-        { kind: SpanKind.PRODUCER, attributes: sent.attributes },
-        contextFrom(message.headers),
-      );
-      if (span?.isRecording()) {
-        if (message.messageId !== undefined) span.setAttribute("messaging.message.id", message.messageId);
-        if (signals.bodySize) span.setAttribute("messaging.message.body.size", message.body.length);
-      }
-      const headers =
+      const parent = tracer && spanContextOf(message.headers);
+      const span = isUnsampled(parent)
+        ? undefined
+        : tracer?.startSpan(sent.name, { kind: SpanKind.PRODUCER }, contextFrom(parent));
+      if (span?.isRecording())
+        describeSpan(span, sent.attributes, {
+          "messaging.message.id": message.messageId,
+          "messaging.message.conversation_id": message.headers?.[headers.conversation] ?? message.messageId,
+          "messaging.message.body.size": signals.bodySize ? message.body.length : undefined,
+        });
+      const traced =
         span === undefined
-          ? message.headers
-          : { ...message.headers, ...traceOfSpan(span.spanContext(), message.headers) };
-      return transport.publish({ ...message, headers }).then(
+          ? message
+          : {
+              ...message,
+              headers: { ...message.headers, ...traceOfSpan(span.spanContext(), message.headers) },
+            };
+      return transport.publish(traced).then(
         () => {
           durations?.operation.record(seconds(clock) - began, sent.durations.of(undefined));
           span?.end();

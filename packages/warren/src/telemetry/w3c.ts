@@ -1,7 +1,6 @@
 import {
   type Context,
   createTraceState,
-  isSpanContextValid,
   propagation,
   ROOT_CONTEXT,
   type Span,
@@ -15,26 +14,30 @@ import { maxBaggageBytes } from "../trail.ts";
 // W3C Trace Context and Baggage, as messages carry them. Written out here since it is done for every message, and since
 // what travels between services of different versions must not depend on which propagator one of them has set up.
 
-const pattern = /^([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-.*)?$/;
+/** `00-<32 digits>-<16 digits>-<2 digits>`; a later version may have more to say behind. */
+const shortest = 55;
 
 /** Where a message comes from; `undefined` where it does not say, or not in a way that can be understood. */
 export function spanContextOf(
   headers: Readonly<Record<string, unknown>> | undefined,
 ): SpanContext | undefined {
   const text = headers?.traceparent;
-  if (typeof text !== "string") return undefined;
-  const [, version, traceId, spanId, flags, more] = pattern.exec(text) ?? [];
-  // A later version may have more to say, behind what this one knows.
-  if (version === undefined || version === "ff" || (version === "00" && more !== undefined)) return undefined;
+  if (typeof text !== "string" || text.length < shortest) return undefined;
+  if (text[2] !== "-" || text[35] !== "-" || text[52] !== "-" || text !== text.toLowerCase())
+    return undefined;
+  const version = text.slice(0, 2);
+  if (version === "ff" || (text.length > shortest && (version === "00" || text[shortest] !== "-")))
+    return undefined;
+  const flags = Number.parseInt(text.slice(53, 55), 16);
   const state = headers!.tracestate;
   const found: SpanContext = {
-    traceId: traceId!,
-    spanId: spanId!,
-    traceFlags: Number.parseInt(flags!, 16) & TraceFlags.SAMPLED,
+    traceId: text.slice(3, 35),
+    spanId: text.slice(36, 52),
+    traceFlags: flags & TraceFlags.SAMPLED,
     isRemote: true,
     ...(typeof state === "string" && state !== "" && { traceState: createTraceState(state) }),
   };
-  return isSpanContextValid(found) ? found : undefined;
+  return trace.isSpanContextValid(found) && !Number.isNaN(flags) ? found : undefined;
 }
 
 /** What a message carries that is caused by what is traced as `from`. Baggage is handed on. */
@@ -51,19 +54,28 @@ export function traceOfSpan(from: SpanContext, carried: Headers | undefined): He
   return headers;
 }
 
-/** The context to begin a span in that is caused by what a message, or a trail, says. */
-export function contextFrom(headers: Readonly<Record<string, unknown>> | undefined): Context {
-  const from = spanContextOf(headers);
-  return from === undefined ? ROOT_CONTEXT : trace.setSpanContext(ROOT_CONTEXT, from);
+/** The context to begin a span in that is caused by this. */
+export function contextFrom(parent: SpanContext | undefined): Context {
+  return parent === undefined ? ROOT_CONTEXT : trace.setSpanContext(ROOT_CONTEXT, parent);
+}
+
+/** Whoever began the trace has decided against it: nothing of it is recorded anywhere. */
+export function isUnsampled(parent: SpanContext | undefined): boolean {
+  return parent !== undefined && parent.traceFlags === TraceFlags.NONE;
 }
 
 /** The context of what a message causes: within the span, with the message's baggage. */
-export function contextWith(span: Span, carried: Headers | undefined): Context {
-  const context = trace.setSpan(ROOT_CONTEXT, span);
-  return withBaggage(context, carried?.baggage);
+export function contextWith(
+  span: Span | SpanContext,
+  carried: Readonly<Record<string, unknown>> | undefined,
+): Context {
+  const context =
+    "spanContext" in span ? trace.setSpan(ROOT_CONTEXT, span) : trace.setSpanContext(ROOT_CONTEXT, span);
+  const baggage = carried?.baggage;
+  return baggage === undefined ? context : withBaggage(context, baggage);
 }
 
-export function withBaggage(context: Context, text: HeaderValue | undefined): Context {
+function withBaggage(context: Context, text: unknown): Context {
   if (typeof text !== "string" || text === "") return context;
   let baggage = propagation.createBaggage();
   for (const member of text.split(",")) {

@@ -1,0 +1,17 @@
+import { app, service, silent } from "warren";
+import { rabbitmq } from "warren/rabbitmq";
+import { argument, heard, say } from "../child.ts";
+import { echo } from "../rpc/contract.ts";
+import { type Mode, setUp } from "./sdk.ts";
+
+setUp(argument<{ mode: Mode }>().mode);
+const shop = app({
+  transport: rabbitmq(process.env.AMQP_URL!),
+  services: [service(echo, { methods: { echo: (input) => input } })],
+  log: silent,
+});
+await shop.start();
+const before = process.cpuUsage();
+say({});
+await heard();
+say(process.cpuUsage(before));
