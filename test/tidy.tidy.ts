@@ -140,6 +140,11 @@ describe("the package declares what it imports", () => {
     ["a dependency that nobody imports", { dependencies: { pino: "1" } }, []],
     ["a peer that is not optional", { peerDependencies: { jose: "1" } }, [use]],
     [
+      "OpenTelemetry's API outside of its folder",
+      { dependencies: { "@opentelemetry/api": "1" } },
+      [library("rpc/caller.ts", 'import { trace } from "@opentelemetry/api";')],
+    ],
+    [
       "an optional peer in two folders",
       optional,
       [use, library("rpc/key.ts", 'import type { JWK } from "jose";')],

@@ -7,6 +7,11 @@ export interface Manifest {
   readonly peerDependenciesMeta?: Record<string, { readonly optional?: boolean }>;
 }
 
+/** Dependencies that have a place of their own, like the optional peers: what they do is offered there under Warren's words. */
+const homes: Readonly<Record<string, readonly string[]>> = {
+  "@opentelemetry/api": ["telemetry", "open-telemetry"],
+};
+
 /** What the package asks its user to install is what its source imports, and an optional peer has one place. */
 export function checkDependencies(manifest: Manifest, files: readonly SourceFile[], src: string): string[] {
   const peers = Object.keys(manifest.peerDependencies ?? {});
@@ -25,6 +30,11 @@ export function checkDependencies(manifest: Manifest, files: readonly SourceFile
     ...peers
       .filter((name) => manifest.peerDependenciesMeta?.[name]?.optional !== true)
       .map((name) => `${name} is a peer that is not marked as optional`),
+    ...Object.entries(homes).flatMap(([name, allowed]) =>
+      [...(placesOf.get(name) ?? [])]
+        .filter((place) => !allowed.includes(place))
+        .map((place) => `${name} is imported in ${place}; keep it in ${allowed.join(" and ")}`),
+    ),
     ...peers
       .filter((name) => (placesOf.get(name)?.size ?? 0) > 1)
       .map(

@@ -8,8 +8,9 @@ import {
   type TracerProvider,
   trace,
 } from "@opentelemetry/api";
+import type { DeathNotice } from "../retry/bury.ts";
 import type { Clock } from "../time.ts";
-import { countsOf } from "./counts.ts";
+import { type Count, countsOf } from "./counts.ts";
 import { observe } from "./gauges.ts";
 import { httpTelemetry } from "./http.ts";
 import { durationsOf } from "./instruments.ts";
@@ -36,6 +37,16 @@ export interface TelemetryAbout {
 }
 
 const scope = "warren";
+/** Why messages become dead letters. */
+const reasons: readonly DeathNotice["reason"][] = [
+  "failed",
+  "given-up",
+  "undo-failed",
+  "undecodable",
+  "unknown",
+  "invalid",
+  "crashed",
+];
 
 /** @returns `undefined` where neither traces nor metrics go anywhere, so that nothing is done for them */
 export function telemetry(
@@ -58,8 +69,25 @@ export function telemetry(
 
 function probeOf(signals: Signals, meter: Meter | undefined): Probe {
   const { counts, tracer } = signals;
+  const jobErrors = (service: string, error_type: string): Count =>
+    counts!.of("microservices_job_errors_total", { service: workerOf(service), error_type });
+  const retriesOf = (service: string, operation: string): Count[] => [
+    counts!.of("warren.retries", { service, operation }),
+    jobErrors(service, "job_retry"),
+  ];
+  const lettersOf = (service: string, reason: string): Count[] => [
+    counts!.of("warren.dead_letters", { service, reason }),
+    jobErrors(service, "job_max_retries_exceeded"),
+  ];
   return {
-    seam: (of) => seamOf(signals, of),
+    seam(of) {
+      const { service, id, kind } = of.operation;
+      // Known before the first one, at 0: what goes from nothing to 1 is no increase to whoever watches it.
+      if (counts !== undefined && kind !== "method") retriesOf(service, id);
+      if (counts !== undefined && of.queue !== undefined)
+        for (const reason of reasons) lettersOf(service, reason);
+      return seamOf(signals, of);
+    },
     calls: (caller) => followedCalls(signals, caller),
     publishing: (transport) => followedPublishing(signals, transport),
     http: httpTelemetry(signals),
@@ -70,16 +98,10 @@ function probeOf(signals: Signals, meter: Meter | undefined): Probe {
         counts.of(`microservices_messages_${direction}_total`, { service: workerOf(service), type }).value++;
     },
     retried(service, operation) {
-      if (counts === undefined) return;
-      counts.of("warren.retries", { service, operation }).value++;
-      counts.of("microservices_job_errors_total", { service: workerOf(service), error_type: "job_retry" })
-        .value++;
+      if (counts !== undefined) for (const count of retriesOf(service, operation)) count.value++;
     },
     buried(service, reason) {
-      if (counts === undefined) return;
-      counts.of("warren.dead_letters", { service, reason }).value++;
-      const error_type = "job_max_retries_exceeded";
-      counts.of("microservices_job_errors_total", { service: workerOf(service), error_type }).value++;
+      if (counts !== undefined) for (const count of lettersOf(service, reason)) count.value++;
     },
   };
 }
