@@ -60,6 +60,12 @@ describe("each alert", () => {
     },
   );
 
+  test("stands in the README, and no other does", () => {
+    const readme = filesOf(".", "README.md")[0]!.text;
+    const named = [...readme.matchAll(/^\| `(Warren\w+)` \|/gm)].map((match) => match[1]);
+    expect(new Set(named)).toEqual(new Set(alerts.map(({ alert }) => alert)));
+  });
+
   test("has a name of its own", () => {
     expect(new Set(alerts.map(({ alert }) => alert)).size).toBe(alerts.length);
   });

@@ -101,11 +101,13 @@ describe("a Prometheus that reads a running system", () => {
   });
 
   test("reads what it is given without a complaint, from every process", async () => {
-    const { activeTargets } = await prometheus!.ask("targets");
-    expect(activeTargets.map(({ labels }: any) => labels.instance).sort()).toEqual(
-      [...system!.targets].sort(),
-    );
-    for (const target of activeTargets) expect(target).toMatchObject({ health: "up", lastError: "" });
+    await vi.waitFor(async () => {
+      const { activeTargets } = await prometheus!.ask("targets");
+      expect(activeTargets.map(({ labels }: any) => labels.instance).sort()).toEqual(
+        [...system!.targets].sort(),
+      );
+      for (const target of activeTargets) expect(target).toMatchObject({ health: "up", lastError: "" });
+    });
     expect(prometheus!.complaints()).toBe("");
   });
 

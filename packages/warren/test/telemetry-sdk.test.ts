@@ -62,7 +62,7 @@ describe("traces", () => {
   it("are sent again where the collector cannot take them now", async () => {
     const to = await collector();
     to.answerWith(503);
-    const telemetry = await started({ endpoint: to.url, flushMs: 10_000 });
+    const telemetry = await started({ endpoint: to.url });
     span("sell");
     const stopped = telemetry.stop();
     await vi.waitFor(() => expect(to.requests).toBeGreaterThan(0));
@@ -87,7 +87,7 @@ describe("traces", () => {
     span("sell");
     const began = performance.now();
     await telemetry.stop();
-    expect(performance.now() - began).toBeLessThan(2_000);
+    expect(performance.now() - began).toBeLessThan(5_000);
     expect(log.lines.join("\n")).toContain("lost");
   });
 
@@ -322,7 +322,7 @@ describe("apps that are made after telemetry has started", () => {
 
   it("are traced to the collector as one, and measured together", async () => {
     const to = await collector();
-    const telemetry = await started({ endpoint: to.url, flushMs: 5_000 });
+    const telemetry = await started({ endpoint: to.url });
     const told = sink<number>();
     const shopService = service(shop, { methods: { sell: ({ n }, { emit }) => emit.sold({ n }) } });
     const on = { "sdk-shop.sold": ({ n }: { n: number }) => told.put(n) };

@@ -8,7 +8,7 @@ export async function started(options: TelemetryOptions = {}): Promise<Telemetry
     port: 0,
     host: "127.0.0.1",
     log: silent,
-    flushMs: 500,
+    flushMs: 10_000,
     ...options,
   });
   onTestFinished(() => telemetry.stop());
