@@ -1,4 +1,4 @@
-import { fromEnv, isFault, runUntilSignal } from "warren";
+import { fromEnv, isFault, type Logger, runUntilSignal } from "warren";
 import { serveHealth } from "warren/health";
 import { logger } from "warren/logs";
 import { type Composition, compose } from "./compose.ts";
@@ -67,7 +67,7 @@ async function run(systems: readonly System[], settings: Settings, about: About)
     if (port !== undefined) await serveHealth(composition.app, { port, host });
     const page = Promise.withResolvers<StartPage>();
     if (composition.server !== undefined) addStartPage(composition.server, page.promise);
-    await (broker === undefined ? composition.start() : patiently(broker, composition.start()));
+    await (broker === undefined ? composition.start() : patiently(composition.start(), broker, log));
     await announce(composition, { systems, settings, command: about.command }, page.resolve);
   } catch (error) {
     // Ctrl-C while it waited for the broker: that is no failure, and the end is under way.
@@ -103,8 +103,8 @@ async function announce(
 }
 
 /** Waits for a start, and after a while says what for: a broker may take its time, or be somewhere else. */
-async function patiently(broker: string, start: Promise<void>): Promise<void> {
-  const timer = setTimeout(() => process.stderr.write(`Waiting for RabbitMQ at ${broker} …\n`), 2_000);
+async function patiently(start: Promise<void>, broker: string, log: Logger): Promise<void> {
+  const timer = setTimeout(() => log.warn({ broker }, `waiting for RabbitMQ at ${broker}`), 2_000);
   try {
     await start;
   } finally {
