@@ -39,6 +39,7 @@ export function app(options: AppOptions): App {
   let phase: "new" | "starting" | "failed" | "started" | "stopping" | "stopped" = "new";
   let stopping: Promise<void> | undefined;
   let listing: Promise<Directory> | undefined;
+  let listed: Directory | undefined;
   let unobserve = (): void => {};
   let isRetired = false;
   const atEnd: (() => unknown)[] = [];
@@ -81,7 +82,10 @@ export function app(options: AppOptions): App {
     for (const runtime of parts.runtimes) runtime.start();
     for (const host of parts.hosts) host.start();
     if (phase === "starting") parts.presence.here();
-    unobserve = parts.observe(async () => (await instance.health()).ready);
+    unobserve = parts.observe({
+      isReady: async () => (await instance.health()).ready,
+      directory: () => listed && new Map(listed.services().map((each) => [each.name, each.instances.length])),
+    });
   }
 
   async function stop(drainMs: number): Promise<void> {
@@ -139,11 +143,16 @@ export function app(options: AppOptions): App {
   async function openDirectory(): Promise<Directory> {
     if (phase !== "started") throw new Error(`app.directory: this app is ${phase}; use it while it runs.`);
     const services = knownContracts(options).map(({ name }) => name);
-    listing ??= directory(transport, { ...parts, services });
+    listing ??= directory(transport, { ...parts, services, observer: parts.probe?.directory() });
     // One that could not be opened is no reason not to try again.
-    listing.catch(() => {
-      listing = undefined;
-    });
+    listing.then(
+      (opened) => {
+        listed = opened;
+      },
+      () => {
+        listing = undefined;
+      },
+    );
     return listing;
   }
 

@@ -26,6 +26,7 @@ import { sharedQueues } from "./service/topology.ts";
 import { expiringOf } from "./store/retention.ts";
 import { type StoreRuntime, storeRuntime } from "./store/runtime.ts";
 import type { Store } from "./store.ts";
+import type { Observed } from "./telemetry/gauges.ts";
 import { telemetry } from "./telemetry/telemetry.ts";
 import { systemClock } from "./time.ts";
 import { wholeNumber } from "./whole-number.ts";
@@ -76,11 +77,12 @@ export function assemble(options: AppOptions) {
     running: runs,
     presence: presence({
       ...{ ...common, random, version: options.version },
+      observer: services[0] && probe?.directory(services[0].contract.name),
       contracts: services.map(({ contract }) => contract),
       active: () => runs.active,
     }),
     scope,
-    observe: (isReady: () => Promise<boolean>): (() => void) =>
+    observe: (told: Pick<Observed, "isReady" | "directory">): (() => void) =>
       probe?.observe({
         transport,
         services: services.map((service) => ({
@@ -89,7 +91,7 @@ export function assemble(options: AppOptions) {
         })),
         stores: [...runtimes.keys()],
         version: options.version,
-        isReady,
+        ...told,
       }) ?? (() => {}),
     scopeOf: (service: Service) => ({
       service,

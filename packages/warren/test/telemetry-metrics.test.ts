@@ -1,7 +1,7 @@
 import { metrics } from "@opentelemetry/api";
 import { MeterProvider } from "@opentelemetry/sdk-metrics";
 import { describe, expect, it, onTestFinished, vi } from "vitest";
-import { counter, gauge, histogram, names } from "../src/index.ts";
+import { contract, counter, gauge, histogram, names, service } from "../src/index.ts";
 import { transports, world } from "./shape-world.ts";
 import { type Sdk, sdk } from "./telemetry-world.ts";
 
@@ -93,6 +93,30 @@ describe.each(transports)("Metrics on %s", (name) => {
     expect(JSON.stringify(labelled)).not.toContain("made-up");
   });
 
+  it("tell how many instances are alive, of its own services or of all that a directory knows, and of none that is gone", async () => {
+    const from = sdk();
+    const { start, shape, shapeService } = of();
+    const other = contract(`${shape.name}-other`, {});
+    const app = await start({ services: [shapeService()], telemetry: from.options });
+    const second = await start({ services: [shapeService(), service(other, { methods: {} })] });
+    const workers = (type: string) => theValue(from, "microservices_workers_total", { type });
+    const connected = () => from.values("microservices_connected_workers");
+    expect(await workers(shape.name)).toBe(2);
+    expect(await connected()).toEqual([{ value: 2, attributes: {} }]);
+    await app.directory();
+    await vi.waitFor(async () => expect(await connected()).toEqual([{ value: 3, attributes: {} }]));
+    expect(await workers(other.name)).toBe(1);
+    await second.stop();
+    await vi.waitFor(async () => expect(await connected()).toEqual([{ value: 1, attributes: {} }]));
+    expect(await workers(other.name)).toEqual([]);
+    const told = (direction: string, service: string, type: string) =>
+      theValue(from, `microservices_messages_${direction}_total`, { service, type });
+    expect(await told("sent", `worker-${shape.name}`, "worker_registration")).toBe(1);
+    expect(await told("sent", "system-manager", "workers_list_request")).toBe(1);
+    expect(await told("received", "system-manager", "worker_list_update")).toBeGreaterThanOrEqual(2);
+    expect(await told("received", "system-manager", "worker_deletion")).toBe(1);
+  });
+
   it("tell of the queues, of the instances and of readiness, and of no queue while the broker is away", async () => {
     const from = sdk();
     const { start, shape, shapeService, connect } = of();
@@ -153,6 +177,7 @@ describe("A collection", () => {
       stores: [failing],
       version: undefined,
       isReady: async () => false,
+      directory: () => undefined,
     });
     expect(await from.values("warren.ready")).toEqual([{ value: 0, attributes: {} }]);
     expect((await from.collect()).errors).toEqual([]);

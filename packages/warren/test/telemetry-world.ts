@@ -1,7 +1,6 @@
 import { context } from "@opentelemetry/api";
 import { AsyncLocalStorageContextManager } from "@opentelemetry/context-async-hooks";
 import {
-  AggregationTemporality,
   type CollectionResult,
   type DataPoint,
   type Histogram,
@@ -16,6 +15,7 @@ import {
   TracerProvider,
 } from "@opentelemetry/sdk-trace";
 import { afterAll, beforeAll } from "vitest";
+import { temporalityOf } from "../src/open-telemetry/prometheus.ts";
 
 /** The real SDK, keeping in memory what it is told. */
 export interface Sdk {
@@ -29,7 +29,7 @@ export interface Sdk {
 
 class Reader extends MetricReader {
   constructor() {
-    super({ aggregationTemporalitySelector: () => AggregationTemporality.CUMULATIVE });
+    super({ aggregationTemporalitySelector: temporalityOf });
   }
   protected async onShutdown(): Promise<void> {}
   protected async onForceFlush(): Promise<void> {}

@@ -1,4 +1,5 @@
 import type { Attributes, BatchObservableResult, Meter, Observable } from "@opentelemetry/api";
+import { names } from "../names.ts";
 import { type Depth, outboxDepth } from "../outbox/depth.ts";
 import type { Store } from "../store.ts";
 import type { QueueState, Transport } from "../transport.ts";
@@ -12,6 +13,8 @@ export interface Observed {
   readonly stores: readonly Store<any>[];
   readonly version: string | undefined;
   readonly isReady: () => Promise<boolean>;
+  /** How many instances each service has, where this process keeps a directory. */
+  readonly directory: () => ReadonlyMap<string, number> | undefined;
 }
 
 /** What takes longer is not waited for: a collection is not to fail, nor to wait, for a broker that does not answer. */
@@ -29,13 +32,18 @@ const gauges = {
   "warren.outbox.oldest_age": ["s", "How long the oldest message that is due waits in a store's outbox."],
   "warren.instances": ["{instance}", "Instances of services in this process."],
   "warren.ready": ["", "Whether this process can work: 1 or 0."],
+  microservices_workers_total: [
+    "",
+    "Instances alive: of all services where this process keeps a directory, else of its own.",
+  ],
+  microservices_connected_workers: ["", "All of these together."],
 } as const;
 
 type GaugeName = keyof typeof gauges;
 
 /** @returns ends it: what an app told is told no longer */
 export function observe(meter: Meter, { clock, instance }: Signals, observed: Observed): () => void {
-  const { transport, services, stores, version = "", isReady } = observed;
+  const { transport, services, stores, version = "", isReady, directory } = observed;
   const made = new Map<GaugeName, Observable>(
     Object.entries(gauges).map(([name, [unit, description]]) => [
       name as GaugeName,
@@ -51,8 +59,19 @@ export function observe(meter: Meter, { clock, instance }: Signals, observed: Ob
 
   async function collect(result: BatchObservableResult): Promise<void> {
     const answers: (() => void)[] = [];
-    const tell: Parameters<Look>[0] = (name, value, attributes) =>
-      void answers.push(() => result.observe(made.get(name)!, value, attributes));
+    const listed = directory();
+    /** By service. Its consumers are its instances: each has one. */
+    const alive = new Map(listed);
+    const tell: Parameters<Look>[0] = (name, value, attributes) => {
+      answers.push(() => result.observe(made.get(name)!, value, attributes));
+      const { service, queue } = attributes;
+      if (
+        listed === undefined &&
+        name === "warren.queue.consumers" &&
+        queue === names.requests(String(service))
+      )
+        alive.set(String(service), value);
+    };
     for (const attributes of own) tell("warren.instances", 1, attributes);
     const all = Promise.allSettled(looks.map((look) => look(tell)));
     const over = Promise.withResolvers<void>();
@@ -61,6 +80,10 @@ export function observe(meter: Meter, { clock, instance }: Signals, observed: Ob
     timer.cancel();
     // What answers later must not tell anything any more: it would be of another collection.
     for (const answer of answers.splice(0)) answer();
+    for (const [type, count] of alive)
+      result.observe(made.get("microservices_workers_total")!, count, { type });
+    const connected = [...alive.values()].reduce((sum, count) => sum + count, 0);
+    if (alive.size > 0) result.observe(made.get("microservices_connected_workers")!, connected, {});
   }
 
   const instruments = [...made.values()];

@@ -1,3 +1,4 @@
+import type { DirectoryObserver } from "../directory/observer.ts";
 import type { Incoming } from "../message.ts";
 import type { Caller } from "../rpc/caller.ts";
 import type { Operation } from "../service/context.ts";
@@ -26,8 +27,8 @@ export interface Probe {
    * @returns ends it
    */
   observe(observed: Observed): () => void;
-  /** One message between those that keep the list of instances, as the dashboards of the seed name it. */
-  listed(direction: "sent" | "received", service: string, type: ListMessage): void;
+  /** For the directory's messages. @param service whose process says what it is; none for who keeps the list */
+  directory(service?: string): DirectoryObserver | undefined;
   /** Something failed, and is tried again. */
   retried(service: string, operation: string): void;
   /** A message was given up. */
@@ -36,15 +37,6 @@ export interface Probe {
 
 /** What an edge needs of it. */
 export type EdgeTelemetry = Pick<Probe, "http">;
-
-export type ListMessage =
-  | "worker_registration"
-  | "worker_deletion"
-  | "workers_list_request"
-  | "worker_list_update"
-  | "keepalive"
-  | "keepalive_response"
-  | "worker_removal";
 
 export interface SeamOptions {
   readonly operation: Operation;

@@ -15,6 +15,7 @@ import { observe } from "./gauges.ts";
 import { httpTelemetry } from "./http.ts";
 import { durationsOf } from "./instruments.ts";
 import { workerOf } from "./labels.ts";
+import { listingObserver } from "./listing.ts";
 import type { Probe } from "./probe.ts";
 import { seamOf } from "./seam.ts";
 import { followedCalls, followedPublishing, trailNow } from "./sending.ts";
@@ -93,10 +94,7 @@ function probeOf(signals: Signals, meter: Meter | undefined): Probe {
     http: httpTelemetry(signals),
     observe: (observed) => (meter === undefined ? () => {} : observe(meter, signals, observed)),
     trail: tracer === undefined ? (trail) => trail : trailNow,
-    listed(direction, service, type) {
-      if (counts !== undefined)
-        counts.of(`microservices_messages_${direction}_total`, { service: workerOf(service), type }).value++;
-    },
+    directory: (service) => counts && listingObserver(counts, service),
     retried(service, operation) {
       if (counts !== undefined) for (const count of retriesOf(service, operation)) count.value++;
     },
