@@ -21,7 +21,8 @@ export const systemFaults = {
   BAD_MESSAGE: {
     status: 400,
     retryable: false,
-    meaning: "The bytes of a message cannot be decoded by the codec of its content type.",
+    meaning:
+      "The bytes of a message cannot be decoded by the codec of its content type, or nothing here reads that content type.",
   },
   BAD_REPLY: {
     status: 502,

@@ -5,6 +5,7 @@ import * as v from "valibot";
 import { describe, expect, test } from "vitest";
 import { z } from "zod";
 import { type AnyContract, asyncApi, contract, rpc, type Service, service } from "../src/index.ts";
+import { messagePack } from "../src/messagepack/index.ts";
 
 interface Node {
   readonly id: string;
@@ -171,6 +172,24 @@ describe("the AsyncAPI document", () => {
   test("is the same text for the same services, whatever their order", () => {
     const text = (...of: (Service | AnyContract)[]) => JSON.stringify(asyncApi(of));
     expect(text(shop, wideService as Service)).toBe(text(wideService as Service, wide, shop));
+  });
+
+  test("says what a service's events are written in, also to those who listen to them", () => {
+    const said = contract("said", { events: { it: z.object({ n: z.bigint() }) } });
+    const hears = service(contract("hears", {}), {
+      uses: { said },
+      methods: {},
+      on: { "said.it": () => {} },
+    });
+    const says = service(said, { methods: {}, codec: messagePack });
+    for (const of of [
+      [hears, says],
+      [says, hears],
+    ] as Service[][]) {
+      const { components, defaultContentType } = asyncApi(of) as any;
+      expect(components.messages["said.it.event"].contentType).toBe("application/msgpack");
+      expect(defaultContentType).toBe("application/json");
+    }
   });
 
   test("names the brokers, and no password of theirs", () => {

@@ -26,6 +26,9 @@ export const requestHeaders: JsonSchema = headersOf(
     [headers.key]: text(
       "Of one thing to be done: with a store, a second request with it is answered as the first.",
     ),
+    [headers.acceptEncoding]: text(
+      'What the answer may be compressed with: "gzip, zstd, br" or some of them. Without it, it is not.',
+    ),
   },
   [],
 );
