@@ -84,7 +84,7 @@ export function app(options: AppOptions): App {
     if (phase === "starting") parts.presence.here();
     unobserve = parts.observe({
       isReady: async () => (await instance.health()).ready,
-      directory: () => listed && new Map(listed.services().map((each) => [each.name, each.instances.length])),
+      workers: () => listed && new Map(listed.services().map((each) => [each.name, each.instances.length])),
     });
   }
 

@@ -82,7 +82,7 @@ export function assemble(options: AppOptions) {
       active: () => runs.active,
     }),
     scope,
-    observe: (told: Pick<Observed, "isReady" | "directory">): (() => void) =>
+    observe: (told: Pick<Observed, "isReady" | "workers">): (() => void) =>
       probe?.observe({
         transport,
         services: services.map((service) => ({

@@ -16,7 +16,7 @@ const lookedAt = 1_000;
 /** One statement, whose work is bounded however much waits. Timers that are not yet due are no backlog. */
 export async function outboxDepth(store: Pick<Store<any>, "query">, now: number): Promise<Depth> {
   const { rows } = await store.query<{ entries: number; oldest: number | null }>(
-    `select (select count(*) from (select 1 as one from warren_outbox limit ${countedTo}) as some) as entries,
+    `select (select count(*) from (select 1 as one from warren_outbox limit ${countedTo}) as counted) as entries,
       (select min(wanted_at) from (
         select wanted_at from warren_outbox where due_at <= $1 and wanted_at <= $2
         order by due_at limit ${lookedAt}) as due) as oldest`,

@@ -13,8 +13,8 @@ export interface Observed {
   readonly stores: readonly Store<any>[];
   readonly version: string | undefined;
   readonly isReady: () => Promise<boolean>;
-  /** How many instances each service has, where this process keeps a directory. */
-  readonly directory: () => ReadonlyMap<string, number> | undefined;
+  /** How many instances of each service are alive in the whole system, where this process keeps a directory. */
+  readonly workers: () => ReadonlyMap<string, number> | undefined;
 }
 
 /** What takes longer is not waited for: a collection is not to fail, nor to wait, for a broker that does not answer. */
@@ -43,7 +43,7 @@ type GaugeName = keyof typeof gauges;
 
 /** @returns ends it: what an app told is told no longer */
 export function observe(meter: Meter, { clock, instance }: Signals, observed: Observed): () => void {
-  const { transport, services, stores, version = "", isReady, directory } = observed;
+  const { transport, services, stores, version = "", isReady, workers } = observed;
   const made = new Map<GaugeName, Observable>(
     Object.entries(gauges).map(([name, [unit, description]]) => [
       name as GaugeName,
@@ -59,7 +59,7 @@ export function observe(meter: Meter, { clock, instance }: Signals, observed: Ob
 
   async function collect(result: BatchObservableResult): Promise<void> {
     const answers: (() => void)[] = [];
-    const listed = directory();
+    const listed = workers();
     /** By service. Its consumers are its instances: each has one. */
     const alive = new Map(listed);
     const tell: Parameters<Look>[0] = (name, value, attributes) => {
@@ -78,17 +78,24 @@ export function observe(meter: Meter, { clock, instance }: Signals, observed: Ob
     const timer = clock.after(patienceMs, over.resolve);
     await Promise.race([all, over.promise]);
     timer.cancel();
+    tellWorkers(alive, tell);
     // What answers later must not tell anything any more: it would be of another collection.
     for (const answer of answers.splice(0)) answer();
-    for (const [type, count] of alive)
-      result.observe(made.get("microservices_workers_total")!, count, { type });
-    const connected = [...alive.values()].reduce((sum, count) => sum + count, 0);
-    if (alive.size > 0) result.observe(made.get("microservices_connected_workers")!, connected, {});
   }
 
   const instruments = [...made.values()];
   meter.addBatchObservableCallback(collect, instruments);
   return () => meter.removeBatchObservableCallback(collect, instruments);
+}
+
+function tellWorkers(alive: ReadonlyMap<string, number>, tell: Parameters<Look>[0]): void {
+  if (alive.size === 0) return;
+  let all = 0;
+  for (const [type, count] of alive) {
+    all += count;
+    tell("microservices_workers_total", count, { type });
+  }
+  tell("microservices_connected_workers", all, {});
 }
 
 /** Two stores of one kind are told apart by their place in the app. */
