@@ -26,18 +26,20 @@ const shapes: readonly Shape[] = [
   { instances: 1_000, services: 1 },
 ];
 const manyListeners = 5;
-/** The first refresh of an instance comes after a minute, and the pace is steady from then on. */
-const untilSteadyMs = 60_000;
+/** The first refresh of an instance comes after a minute and a half, and the next ones after two and a quarter on average. */
+const untilSteadyMs = 90_000;
 
+/** By the second. */
 interface Traffic {
-  readonly listeners: number;
   readonly published: number;
+  /** To each listener. */
   readonly delivered: number;
-  readonly inspected: number;
+  /** By each listener. */
+  readonly counted: number;
 }
 
 interface Outcome extends Shape {
-  readonly traffic: readonly Traffic[];
+  readonly traffic: Traffic;
   readonly listenerBytes: number;
   readonly joinMs: readonly number[];
   readonly leaveMs: readonly number[];
@@ -65,14 +67,14 @@ async function measured(url: string, shape: Shape, windowMs: number, rounds: num
   const everybody: Simulated[] = [];
   const began = performance.now();
   for (let i = 0; i < shape.instances; i++) everybody.push(await simulated.start(nameOf(shape, i)));
-  const listeners = [await listener(url)];
+  const listeners: Listener[] = [];
+  while (listeners.length < manyListeners) listeners.push(await listener(url));
+  await knownToAll(listeners, shape.instances);
   const listening = child(new URL("./listener.ts", import.meta.url), shape, { AMQP_URL: url });
   const { bytes } = await listening.next<Listening>();
   await listening.stop();
   await sleep(Math.max(0, untilSteadyMs - (performance.now() - began)));
-  const traffic = [await trafficOver(windowMs, simulated, listeners)];
-  while (listeners.length < manyListeners) listeners.push(await listener(url));
-  traffic.push(await trafficOver(windowMs, simulated, listeners));
+  const traffic = await trafficOver(windowMs, simulated, listeners);
   const times = await timesOf(shape, simulated, listeners, rounds);
   await Promise.all(listeners.map(({ transport }) => transport.close({ drainMs: 0 })));
   await Promise.all(everybody.map(({ app }) => app.stop({ drainMs: 0 })));
@@ -120,17 +122,25 @@ async function trafficOver(
   listeners: readonly Listener[],
 ): Promise<Traffic> {
   const all = [tally, ...listeners.map((each) => each.tally)];
-  const total = (of: "sent" | "received"): number => all.reduce((sum, each) => sum + each[of], 0);
-  const inspections = (): number => listeners.reduce((sum, each) => sum + each.tally.inspected, 0);
-  const [sent, received, inspected] = [total("sent"), total("received"), inspections()];
+  const sum = (of: (each: { sent: number; received: number; inspected?: number }) => number): number =>
+    all.reduce((total, each) => total + of(each), 0);
+  const now = (): readonly number[] => [
+    sum(({ sent }) => sent),
+    sum(({ received }) => received),
+    sum(({ inspected = 0 }) => inspected),
+  ];
+  const before = now();
   await sleep(windowMs);
-  const perSecond = (count: number): number => count / (windowMs / 1_000);
-  return {
-    listeners: listeners.length,
-    published: perSecond(total("sent") - sent),
-    delivered: perSecond(total("received") - received),
-    inspected: perSecond(inspections() - inspected),
-  };
+  const [published, delivered, counted] = now().map(
+    (count, index) => (count - before[index]!) / (windowMs / 1_000),
+  ) as [number, number, number];
+  const { length } = listeners;
+  return { published, delivered: delivered / length, counted: counted / length };
+}
+
+/** The answers to the last one's question are not to be counted. */
+async function knownToAll(listeners: readonly Listener[], instances: number): Promise<void> {
+  while (listeners.some(({ listed }) => listed.instances().length < instances)) await sleep(20);
 }
 
 async function timesOf(
@@ -179,21 +189,25 @@ function trafficTable(outcomes: readonly Outcome[]): string {
     [
       "instances",
       "services",
-      "listeners",
       "published/s",
-      "delivered/s",
-      "together/s",
-      "queues counted/s",
+      "delivered/s to each listener",
+      "together/s, 1 listener",
+      `${manyListeners} listeners`,
+      "counts/s of each listener",
       "KB per listener",
     ],
-    ...outcomes.flatMap(({ instances, services, traffic, listenerBytes }) =>
-      traffic.map(({ listeners, published, delivered, inspected }) => [
-        instances.toLocaleString("en"),
-        String(services),
-        String(listeners),
-        ...[published, delivered, published + delivered, inspected, listenerBytes / 1_000].map(figure),
-      ]),
-    ),
+    ...outcomes.map(({ instances, services, traffic: { published, delivered, counted }, listenerBytes }) => [
+      instances.toLocaleString("en"),
+      String(services),
+      ...[
+        published,
+        delivered,
+        published + delivered,
+        published + manyListeners * delivered,
+        counted,
+        listenerBytes / 1_000,
+      ].map(figure),
+    ]),
   ]);
 }
 

@@ -58,27 +58,27 @@ describe.each(transports)("two instances, one three times slower, on %s", (trans
   }
 
   it("share calls by their speed when there is more than both have places for", async () => {
-    const share = await (await shop(100)).calls(2_000, 400);
-    expect(share).toBeGreaterThan(2.4);
-    expect(share).toBeLessThan(3.6);
+    const share = await (await shop(300)).calls(1_200, 400);
+    expect(share).toBeGreaterThan(2.2);
+    expect(share).toBeLessThan(3.8);
   });
 
   it("share events by their speed when there is more than both have places for", async () => {
-    const share = await (await shop(100)).events(2_000);
-    expect(share).toBeGreaterThan(2.4);
-    expect(share).toBeLessThan(3.6);
+    const share = await (await shop(300)).events(1_200);
+    expect(share).toBeGreaterThan(2.2);
+    expect(share).toBeLessThan(3.8);
   });
 
   it("share a few calls by their speed with a concurrency of one", async () => {
-    const share = await (await shop(20, 1)).calls(120, 8);
-    expect(share).toBeGreaterThan(2.4);
-    expect(share).toBeLessThan(3.6);
+    const share = await (await shop(60, 1)).calls(80, 8);
+    expect(share).toBeGreaterThan(2.2);
+    expect(share).toBeLessThan(3.8);
   });
 
   it("share a few events by their speed with a concurrency of one", async () => {
-    const share = await (await shop(20, 1)).events(120);
-    expect(share).toBeGreaterThan(2.4);
-    expect(share).toBeLessThan(3.6);
+    const share = await (await shop(60, 1)).events(80);
+    expect(share).toBeGreaterThan(2.2);
+    expect(share).toBeLessThan(3.8);
   });
 
   it("take turns while both have free places, so that no call waits for another", async () => {

@@ -14,7 +14,7 @@ Examples:
 A service of which two versions or two contracts run side by side is marked "!".
 CONTRACT is the beginning of a hash: instances that share it mean the same. ID is
 what a call names with "to". LOAD is handlers under way, and how busy the event
-loop of the process is, as it was said last, at most two minutes ago.
+loop of the process is, as it was said last, at most three minutes ago.
 
 Instances are asked over the RabbitMQ of AMQP_URL. Nothing is changed. Services on
 an embedded broker are reached by their own process alone: there, app.directory()

@@ -21,7 +21,7 @@ export interface DirectoryInstance {
   readonly since: number;
   /** `leaving`: it takes no more work, and finishes what it has. */
   readonly state: "here" | "leaving";
-  /** As of `heardAt`: told when it joins, when it is asked, and about every 90 seconds. */
+  /** As of `heardAt`: told when it joins, when it is asked, and about every two minutes. */
   readonly load: InstanceLoad | undefined;
   /** When it was last heard, milliseconds since the epoch, by the clock of who listens. */
   readonly heardAt: number;

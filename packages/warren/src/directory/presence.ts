@@ -37,7 +37,7 @@ export interface Presence {
 }
 
 /** Between two refreshes, which bring no more than its load: nobody is missed for being silent. */
-const refreshMs = { least: 60_000, most: 120_000 };
+const refreshMs = { least: 90_000, most: 180_000 };
 /** After a broker's restart all processes come back at once. */
 const spreadMs = 500;
 
