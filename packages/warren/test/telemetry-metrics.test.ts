@@ -153,7 +153,12 @@ describe("A collection", () => {
       stores: [failing],
       version: undefined,
       isReady: () => false,
+      workers: () => new Map([["stock", 2]]),
     });
+    expect(await from.values("microservices_workers_total")).toEqual([
+      { value: 2, attributes: { type: "stock" } },
+    ]);
+    expect(await from.values("microservices_connected_workers")).toEqual([{ value: 2, attributes: {} }]);
     expect(await from.values("warren.ready")).toEqual([{ value: 0, attributes: {} }]);
     expect((await from.collect()).errors).toEqual([]);
     expect(await from.values("warren.queue.messages")).toEqual([]);

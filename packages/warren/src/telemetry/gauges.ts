@@ -12,6 +12,8 @@ export interface Observed {
   readonly stores: readonly Store<any>[];
   readonly version: string | undefined;
   readonly isReady: () => boolean;
+  /** How many instances of each service are alive in the whole system, where this process knows. */
+  readonly workers?: () => ReadonlyMap<string, number>;
 }
 
 /** What takes longer is not waited for: a collection is not to fail, nor to wait, for a broker that does not answer. */
@@ -28,6 +30,8 @@ const gauges = {
   "warren.outbox.entries": ["{message}", "Messages in a store's outbox, counted up to 100,000."],
   "warren.outbox.oldest_age": ["s", "How long the oldest message that is due waits in a store's outbox."],
   "warren.instances": ["{instance}", "Instances of services in this process."],
+  microservices_workers_total: ["", "Instances of a service that are alive."],
+  microservices_connected_workers: ["", "Instances of all services that are alive."],
   "warren.ready": ["", "Whether this process can work: 1 or 0."],
 } as const;
 
@@ -35,7 +39,7 @@ type GaugeName = keyof typeof gauges;
 
 /** @returns ends it: what an app told is told no longer */
 export function observe(meter: Meter, { clock, instance }: Signals, observed: Observed): () => void {
-  const { transport, services, stores, version = "", isReady } = observed;
+  const { transport, services, stores, version = "", isReady, workers } = observed;
   const made = new Map<GaugeName, Observable>(
     Object.entries(gauges).map(([name, [unit, description]]) => [
       name as GaugeName,
@@ -53,6 +57,7 @@ export function observe(meter: Meter, { clock, instance }: Signals, observed: Ob
     const tell: Parameters<Look>[0] = (name, value, attributes) =>
       void answers.push(() => result.observe(made.get(name)!, value, attributes));
     tell("warren.ready", isReady() ? 1 : 0, {});
+    tellWorkers(workers?.(), tell);
     for (const attributes of own) tell("warren.instances", 1, attributes);
     const all = Promise.allSettled(looks.map((look) => look(tell)));
     const over = Promise.withResolvers<void>();
@@ -66,6 +71,16 @@ export function observe(meter: Meter, { clock, instance }: Signals, observed: Ob
   const instruments = [...made.values()];
   meter.addBatchObservableCallback(collect, instruments);
   return () => meter.removeBatchObservableCallback(collect, instruments);
+}
+
+function tellWorkers(alive: ReadonlyMap<string, number> | undefined, tell: Parameters<Look>[0]): void {
+  if (alive === undefined) return;
+  let all = 0;
+  for (const [type, count] of alive) {
+    all += count;
+    tell("microservices_workers_total", count, { type });
+  }
+  tell("microservices_connected_workers", all, {});
 }
 
 /** Two stores of one kind are told apart by their place in the app. */

@@ -22,12 +22,16 @@ export function seamOf(signals: Signals, options: SeamOptions): Seam {
   const { operation, queue } = options;
   const { service } = operation;
   const usual = followedFrom(signals, options, queue && queueLabel(queue, service));
-  // An instance answers those to any instance and those to itself alike.
-  const own = operation.kind === "method" ? followedFrom(signals, options, `${service}.instance`) : usual;
+  // An instance answers those to any instance and those to itself alike. Most never get one of the latter.
+  let own = operation.kind === "method" ? undefined : usual;
   const requests = names.requests(service);
   return {
     begin(message, causes) {
-      const followed = message.key === requests ? usual : own;
+      let followed = usual;
+      if (message.key !== requests) {
+        own ??= followedFrom(signals, options, `${service}.instance`);
+        followed = own;
+      }
       return { ...message, work: begun(followed, message, causes) };
     },
   };
