@@ -22,7 +22,7 @@ describe("what Prometheus is given", () => {
     ["check", "config", "prometheus/prometheus.yml"],
     ["check", "rules", ...filesOf("prometheus/rules", ".yml").map(({ path }) => path)],
     ["test", "rules", ...filesOf("prometheus/tests", ".yml").map(({ path }) => path)],
-  ])("passes promtool %s %s", async (args, { skip }) => {
+  ])("passes promtool %s %s", { timeout: 60_000 }, async (args, { skip }) => {
     if (!isThere) skip(withoutPrometheus);
     const { stdout } = await promisify(execFile)("promtool", args, { cwd: kit });
     expect(stdout).toContain("SUCCESS");

@@ -298,7 +298,10 @@ describe("starting and stopping", () => {
 
   it("refuses a second one, and leaves the first as it is", async () => {
     const telemetry = await started();
-    await expect(started()).rejects.toThrow("OpenTelemetry is set up in this process already");
+    const { port } = new URL(telemetry.metricsUrl!);
+    await expect(started({ port: Number(port) })).rejects.toThrow(
+      "OpenTelemetry is set up in this process already",
+    );
     metrics.getMeter("test").createCounter("sold").add(1);
     expect(await (await fetch(telemetry.metricsUrl!)).text()).toContain("sold_total 1");
   });

@@ -12,7 +12,7 @@ import {
 } from "@opentelemetry/sdk-metrics";
 import { BatchSpanProcessor, TracerProvider } from "@opentelemetry/sdk-trace";
 import { pino } from "pino";
-import type { Logger } from "../log.ts";
+import { type Logger, silent } from "../log.ts";
 import { type Clock, delay, systemClock } from "../time.ts";
 import { wholeNumber } from "../whole-number.ts";
 import { durationViews, withBuckets } from "./buckets.ts";
@@ -61,14 +61,17 @@ export async function startTelemetry(options: TelemetryOptions = {}): Promise<Te
   const flushMs = wholeNumber("startTelemetry: `flushMs`", options.flushMs, 5_000);
   const resource = resourceOf(options);
   const tracing = tracerProviderOf(options, resource);
-  const { provider, server } = await measuring(options, resource, log);
+  const { provider, serve } = measuring(options, resource, log);
   const parts: Part[] = [tracing, provider].filter((part) => part !== undefined);
-  const end = (): Promise<void> => ending(parts, server, flushMs, log, clock);
-  let unregister: () => void;
+  let unregister = (): void => {};
+  let server: MetricsServer | undefined;
   try {
     unregister = register(tracing, provider && withBuckets(provider));
+    server = await serve?.();
   } catch (error) {
-    await end();
+    unregister();
+    // There is nothing to be delivered yet.
+    await ending(parts, undefined, 0, silent, clock);
     throw error;
   }
   tellComplaints(log, clock);
@@ -76,7 +79,7 @@ export async function startTelemetry(options: TelemetryOptions = {}): Promise<Te
   if (server !== undefined) log.info({ url: server.url }, "metrics are served");
   let stopped: Promise<void> | undefined;
   return telemetryOf(server?.url, () => {
-    stopped ??= end().finally(() => {
+    stopped ??= ending(parts, server, flushMs, log, clock).finally(() => {
       endProcessMetrics?.();
       unregister();
       diag.disable();
@@ -104,29 +107,31 @@ function tracerProviderOf(options: TelemetryOptions, resource: Resource): Tracer
 }
 
 interface Measuring {
-  readonly provider: SdkMeterProvider | undefined;
-  readonly server: MetricsServer | undefined;
+  readonly provider?: SdkMeterProvider;
+  /** Begins to serve `/metrics`. */
+  readonly serve?: () => Promise<MetricsServer>;
 }
 
-async function measuring(options: TelemetryOptions, resource: Resource, log: Logger): Promise<Measuring> {
+function measuring(options: TelemetryOptions, resource: Resource, log: Logger): Measuring {
   const maxSeries = wholeNumber("startTelemetry: `maxSeries`", options.maxSeries, 2_000);
   const exportEveryMs = exportEveryMsOf(options);
   const address = addressOf(options);
   const destination = destinationOf(options, "metrics");
-  if (options.metrics === false || (address === undefined && destination === undefined))
-    return { provider: undefined, server: undefined };
-  const scraped = address && scrapedReader(maxSeries, log);
-  const server = address && scraped && (await serveMetrics(address, scraped.read, log));
-  const pushing =
-    destination &&
-    new PeriodicExportingMetricReader({
-      exporter: metricExporter(destination),
-      exportIntervalMillis: exportEveryMs,
-      cardinalityLimits: { default: maxSeries },
-    });
-  // Nobody can have asked the server yet: it has listened since this turn.
-  const readers: IMetricReader[] = [scraped?.reader, pushing].filter((reader) => reader !== undefined);
-  return { provider: new SdkMeterProvider({ resource, readers, views: durationViews(maxSeries) }), server };
+  if (options.metrics === false || (address === undefined && destination === undefined)) return {};
+  const scraped = scrapedReader(maxSeries, log);
+  const readers: IMetricReader[] = address === undefined ? [] : [scraped.reader];
+  if (destination !== undefined)
+    readers.push(
+      new PeriodicExportingMetricReader({
+        exporter: metricExporter(destination),
+        exportIntervalMillis: exportEveryMs,
+        cardinalityLimits: { default: maxSeries },
+      }),
+    );
+  return {
+    provider: new SdkMeterProvider({ resource, readers, views: durationViews(maxSeries) }),
+    ...(address !== undefined && { serve: () => serveMetrics(address, scraped.read, log) }),
+  };
 }
 
 /** As the environment prefers it, except for gauges that are observed: see `temporalityOf`. */
