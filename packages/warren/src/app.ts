@@ -79,9 +79,11 @@ export function app(options: AppOptions): App {
     // Also where one of them failed: the others work already.
     for (const outcome of outcomes) if (outcome.status === "fulfilled") consumers.push(outcome.value);
     await Promise.all(attaching);
+    // A stop that came meanwhile would not end what begins now.
+    if (phase !== "starting") return;
     for (const runtime of parts.runtimes) runtime.start();
     for (const host of parts.hosts) host.start();
-    if (phase === "starting") parts.presence.here();
+    parts.presence.here();
     unobserve = parts.observe({
       isReady: async () => (await instance.health()).ready,
       workers: () => listed && new Map(listed.services().map((each) => [each.name, each.instances.length])),

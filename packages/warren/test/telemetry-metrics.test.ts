@@ -1,7 +1,8 @@
 import { metrics } from "@opentelemetry/api";
 import { MeterProvider } from "@opentelemetry/sdk-metrics";
 import { describe, expect, it, onTestFinished, vi } from "vitest";
-import { contract, counter, gauge, histogram, names, service } from "../src/index.ts";
+import { embedded } from "../src/embedded/index.ts";
+import { app, contract, counter, gauge, histogram, names, service, silent } from "../src/index.ts";
 import { transports, world } from "./shape-world.ts";
 import { type Sdk, sdk } from "./telemetry-world.ts";
 
@@ -189,5 +190,24 @@ describe("A collection", () => {
     expect(await from.values("warren.outbox.entries")).toEqual([]);
     expect(asked).toBe(1);
     end();
+  });
+
+  it("says nothing of an app that was stopped while it started", async () => {
+    const from = sdk();
+    const transport = embedded();
+    const consume = transport.consume.bind(transport);
+    let stopped: Promise<void> | undefined;
+    // The consumers are all there, and `start` has not gone on.
+    transport.consume = async (...args) => {
+      const consumer = await consume(...args);
+      stopped ??= one.stop({ drainMs: 0 });
+      await stopped;
+      return consumer;
+    };
+    const stock = service(contract("stock", {}), { methods: {} });
+    const one = app({ services: [stock], telemetry: from.options, log: silent, transport });
+    await one.start();
+    await stopped;
+    expect(await from.values("warren.instances")).toEqual([]);
   });
 });
