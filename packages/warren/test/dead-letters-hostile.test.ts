@@ -1,6 +1,7 @@
 // Dead letters are other people's messages: none of them may keep somebody from looking at the others.
 import { describe, expect, it } from "vitest";
-import { asJson, jsonText } from "../src/cli/dead-letters/letter-text.ts";
+import { asJson } from "../src/cli/dead-letters/letter-text.ts";
+import { terminalJson } from "../src/cli/text.ts";
 import { sourceOf } from "../src/dead-letters/source.ts";
 import { headers, type Incoming, letterBody, names } from "../src/index.ts";
 import { deadWorld } from "./dead-letters-world.ts";
@@ -15,7 +16,10 @@ describe.each(transports)("a hostile dead letter, on %s", (transport) => {
     await w().put({ id: "a", more: undated, properties: { timestampSeconds: 1.7e15 } });
     const [letter] = await w().letters.show("a", here());
     expect(letter).toMatchObject({ failedAt: undefined, firstFailedAt: undefined });
-    expect(JSON.parse(jsonText(await asJson(letter!)))).toMatchObject({ id: "a", body: { json: { n: 1 } } });
+    expect(JSON.parse(terminalJson(await asJson(letter!)))).toMatchObject({
+      id: "a",
+      body: { json: { n: 1 } },
+    });
     expect(await w().letters.edit("a", { body: "2" }, here())).toMatchObject({ done: 1 });
   });
 
@@ -26,7 +30,7 @@ describe.each(transports)("a hostile dead letter, on %s", (transport) => {
     const { letters } = await w().letters.list(here());
     expect((await Promise.all(letters.map(letterBody))).map(Object.keys)).toEqual([["text"], ["json"]]);
     const written = await Promise.all(letters.map(asJson));
-    expect(written.map((letter) => JSON.parse(jsonText(letter)).body.text)).toEqual([deep, undefined]);
+    expect(written.map((letter) => JSON.parse(terminalJson(letter)).body.text)).toEqual([deep, undefined]);
   });
 
   it("counts with its headers towards what is held in memory", async () => {
@@ -112,7 +116,7 @@ describe.each(transports)("a hostile dead letter, on %s", (transport) => {
     const evil = "\u001b[2J\u009b31m\u0007\u007f\u202e\u{e0041}";
     await w().put({ id: evil, body: JSON.stringify({ evil }), error: evil, more: { [evil]: evil } });
     const [letter] = (await w().letters.list(here())).letters;
-    const text = jsonText(await asJson(letter!), 2);
+    const text = terminalJson(await asJson(letter!), 2);
     expect(text).not.toMatch(/[^\P{C}\n]/u);
     expect(JSON.parse(text)).toMatchObject({
       id: evil,

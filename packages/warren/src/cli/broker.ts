@@ -1,7 +1,7 @@
 import { join, relative } from "node:path";
 import { Command, InvalidArgumentError } from "commander";
 import { brokerDown, brokerStatus, brokerUp, firstPort, type NodeStatus } from "../broker/index.ts";
-import { parsePort } from "./port.ts";
+import { parsePort } from "./option-values.ts";
 
 const dataDefault = join(".warren", "broker");
 

@@ -2,7 +2,7 @@ import { Command, Option } from "commander";
 import { conversationStates } from "../index.ts";
 import { list } from "./conversations/list.ts";
 import { show } from "./conversations/show.ts";
-import { parseCount, parseTime } from "./dead-letters/filter.ts";
+import { parseCount, parseTime } from "./option-values.ts";
 
 const examples = `
 Examples:

@@ -1,7 +1,7 @@
 import { join, relative } from "node:path";
 import { Command } from "commander";
 import { databaseDown, databaseStatus, databaseUp, firstPort } from "../database/index.ts";
-import { parsePort } from "./port.ts";
+import { parsePort } from "./option-values.ts";
 
 const dataDefault = join(".warren", "database");
 

@@ -2,9 +2,10 @@ import { Command } from "commander";
 import { discard, replay } from "./dead-letters/decide.ts";
 import { edit } from "./dead-letters/edit.ts";
 import { exportLetters } from "./dead-letters/export.ts";
-import { parseCount, parseRate, withFilter } from "./dead-letters/filter.ts";
+import { withFilter } from "./dead-letters/filter.ts";
 import { list } from "./dead-letters/list.ts";
 import { show } from "./dead-letters/show.ts";
+import { collect, parseCount, parseRate } from "./option-values.ts";
 
 const examples = `
 Examples:
@@ -119,8 +120,4 @@ function addExport(letters: Command): void {
     .option("--to <file>", "write to this new file (default: standard output)")
     .addHelpText("after", "\nA copy for people and other tools: no command puts exported letters back.")
     .action(exportLetters);
-}
-
-function collect(value: string, earlier: readonly string[] = []): string[] {
-  return [...earlier, value];
 }

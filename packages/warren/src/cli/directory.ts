@@ -1,5 +1,6 @@
 import { Command } from "commander";
 import { listDirectory } from "./directory/list.ts";
+import { collect } from "./option-values.ts";
 
 const examples = `
 Examples:
@@ -29,8 +30,4 @@ export function directoryCommand(): Command {
     .option("--json", "one JSON value per line: instances, and with --watch changes")
     .addHelpText("after", examples)
     .action(listDirectory);
-}
-
-function collect(value: string, earlier: readonly string[] = []): string[] {
-  return [...earlier, value];
 }

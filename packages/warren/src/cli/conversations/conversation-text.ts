@@ -1,6 +1,6 @@
 import type { Conversation, ConversationStep, Unanswered } from "../../index.ts";
-import { dateOf } from "../dead-letters/letter-text.ts";
-import { oneLine } from "../dead-letters/table.ts";
+import { oneLine } from "../table.ts";
+import { dateOf } from "../text.ts";
 
 /** The step that makes the conversation what it is: the last one that is as it is as a whole. */
 export function openStep({ state, steps }: Conversation): ConversationStep | undefined {

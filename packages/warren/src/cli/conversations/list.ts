@@ -1,6 +1,6 @@
 import { type Conversation, type ConversationState, conversations } from "../../index.ts";
-import { ago, jsonText } from "../dead-letters/letter-text.ts";
-import { lineWidth, oneLine, table } from "../dead-letters/table.ts";
+import { lineWidth, oneLine, table } from "../table.ts";
+import { ago, terminalJson } from "../text.ts";
 import { asJson, openStep, tellUnanswered } from "./conversation-text.ts";
 import { inRunningSystem } from "./running-system.ts";
 
@@ -15,7 +15,7 @@ interface ListOptions {
 export function list({ state, service, since, limit, json }: ListOptions): Promise<void> {
   return inRunningSystem(async ({ transport, letters }) => {
     const found = await conversations(transport).list({ state, service, sinceMs: since, limit });
-    if (json === true) for (const one of found.conversations) console.log(jsonText(asJson(one)));
+    if (json === true) for (const one of found.conversations) console.log(terminalJson(asJson(one)));
     else print(found.conversations, limit);
     if (found.conversations.length === 0 && service !== undefined)
       tellUnknown(service, await letters.services());

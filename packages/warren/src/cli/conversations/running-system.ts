@@ -1,4 +1,4 @@
-import { inSession, type Session } from "../dead-letters/session.ts";
+import { inSession, type Session } from "../session.ts";
 
 /**
  * As `inSession`, on RabbitMQ only: the answers come from services that run, and those on an embedded broker are reached by

@@ -1,6 +1,6 @@
 import { type Conversation, type ConversationStep, conversations } from "../../index.ts";
-import { ago, dateOf, jsonText } from "../dead-letters/letter-text.ts";
-import { oneLine } from "../dead-letters/table.ts";
+import { oneLine } from "../table.ts";
+import { ago, dateOf, terminalJson } from "../text.ts";
 import { asJson, tellUnanswered } from "./conversation-text.ts";
 import { inRunningSystem } from "./running-system.ts";
 
@@ -14,7 +14,7 @@ export function show(id: string, { data = false, json }: ShowOptions): Promise<v
     const { conversation, unanswered } = await conversations(transport).show(id, { data });
     if (conversation === undefined)
       console.error(`Nobody knows of a conversation ${oneLine(id)}. See: npx warren conversations list`);
-    else if (json === true) console.log(jsonText(asJson(conversation), 2));
+    else if (json === true) console.log(terminalJson(asJson(conversation), 2));
     else print(conversation);
     tellUnanswered(unanswered);
     return conversation !== undefined;

@@ -1,10 +1,10 @@
 import type { Command } from "commander";
 import type { Decision, DecisionOptions, LetterFilter } from "../../index.ts";
+import { inSession, type Session } from "../session.ts";
 import { consent } from "./consent.ts";
 import { type FilterOptions, filterOf, isChosen } from "./filter.ts";
 import { counted } from "./list.ts";
 import { printKinds, progressLine, rehearsal, report } from "./report.ts";
-import { inSession, type Session } from "./session.ts";
 
 interface DecideOptions extends FilterOptions {
   readonly all?: boolean;

@@ -5,8 +5,8 @@ import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import type { Command } from "commander";
 import { type DeadLetter, letterBody } from "../../index.ts";
+import { inSession, type Session } from "../session.ts";
 import { rehearsal, report, reportEdited } from "./report.ts";
-import { inSession, type Session } from "./session.ts";
 import { noSuch } from "./show.ts";
 
 interface EditOptions {

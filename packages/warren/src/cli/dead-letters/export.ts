@@ -1,9 +1,10 @@
 import { open } from "node:fs/promises";
 import type { DeadLetter } from "../../index.ts";
+import { inSession } from "../session.ts";
+import { terminalJson } from "../text.ts";
 import { type FilterOptions, filterOf } from "./filter.ts";
-import { asJson, jsonText } from "./letter-text.ts";
+import { asJson } from "./letter-text.ts";
 import { counted } from "./list.ts";
-import { inSession } from "./session.ts";
 
 interface ExportOptions extends FilterOptions {
   readonly to?: string;
@@ -12,7 +13,7 @@ interface ExportOptions extends FilterOptions {
 export function exportLetters(options: ExportOptions): Promise<void> {
   return inSession(async ({ letters, signal }) => {
     const { letters: found, looked, total } = await letters.list(filterOf(options), { signal });
-    const line = async (letter: DeadLetter): Promise<string> => `${jsonText(await asJson(letter))}\n`;
+    const line = async (letter: DeadLetter): Promise<string> => `${terminalJson(await asJson(letter))}\n`;
     if (options.to === undefined) for (const letter of found) process.stdout.write(await line(letter));
     else {
       const file = await open(options.to, "wx", 0o600).catch(refused);

@@ -1,5 +1,6 @@
 import { type Command, InvalidArgumentError } from "commander";
 import type { LetterFilter } from "../../index.ts";
+import { collect, parseTime } from "../option-values.ts";
 import { meanings } from "./show.ts";
 
 /** The options that choose letters, as commander hands them over. */
@@ -43,31 +44,6 @@ export function filterOf(options: FilterOptions, ids: readonly string[] = []): L
 /** Whether anything is chosen at all. */
 export function isChosen({ limit: _, ...filter }: LetterFilter): boolean {
   return Object.values(filter).some((value) => value !== undefined);
-}
-
-export function parseCount(text: string): number {
-  const count = Number(text);
-  if (Number.isInteger(count) && count >= 1) return count;
-  throw new InvalidArgumentError("It is a whole number from 1.");
-}
-
-export function parseRate(text: string): number {
-  const rate = Number(text);
-  if (Number.isFinite(rate) && rate > 0) return rate;
-  throw new InvalidArgumentError("It is a number above 0.");
-}
-
-const unitsMs = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000, w: 604_800_000 } as const;
-
-export function parseTime(text: string): number {
-  const [, count, unit] = /^(\d+(?:\.\d+)?)([smhdw])$/.exec(text) ?? [];
-  if (count === undefined)
-    throw new InvalidArgumentError("It is a number with a unit: 90s, 30m, 2h, 7d, 4w.");
-  return Number(count) * unitsMs[unit as keyof typeof unitsMs];
-}
-
-function collect(value: string, earlier: readonly string[] = []): string[] {
-  return [...earlier, value];
 }
 
 /** A mistyped one would match nothing, which reads like good news. */

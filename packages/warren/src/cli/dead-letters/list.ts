@@ -1,8 +1,9 @@
 import type { DeadLetter, LetterGroup, Seen } from "../../index.ts";
+import { inSession } from "../session.ts";
+import { cut, lineWidth, oneLine, table } from "../table.ts";
+import { ago, terminalJson } from "../text.ts";
 import { type FilterOptions, filterOf } from "./filter.ts";
-import { ago, asJson, jsonText } from "./letter-text.ts";
-import { inSession } from "./session.ts";
-import { cut, lineWidth, oneLine, table } from "./table.ts";
+import { asJson } from "./letter-text.ts";
 
 interface ListOptions extends FilterOptions {
   readonly group?: boolean;
@@ -14,12 +15,12 @@ export function list(options: ListOptions): Promise<void> {
     const filter = filterOf(options);
     if (options.group === true) {
       const { groups, ...seen } = await letters.groups(filter, { signal });
-      if (options.json === true) for (const group of groups) console.log(jsonText(group));
+      if (options.json === true) for (const group of groups) console.log(terminalJson(group));
       else printGroups(groups, seen);
       return groups.length > 0;
     }
     const { letters: found, ...seen } = await letters.list(filter, { signal });
-    if (options.json === true) for (const letter of found) console.log(jsonText(asJson(letter)));
+    if (options.json === true) for (const letter of found) console.log(terminalJson(await asJson(letter)));
     else printLetters(found, seen);
     return found.length > 0;
   });

@@ -1,6 +1,6 @@
 import { type Decision, type DecisionOptions, names } from "../../index.ts";
+import { oneLine } from "../table.ts";
 import { counted } from "./list.ts";
-import { oneLine } from "./table.ts";
 
 /** How many letters, or kinds of them, are named one by one. */
 const maxNamed = 20;

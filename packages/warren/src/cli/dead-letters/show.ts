@@ -1,7 +1,8 @@
 import { type DeadLetter, type LetterBody, letterBody } from "../../index.ts";
-import { ago, asJson, dateOf, jsonText } from "./letter-text.ts";
-import { inSession } from "./session.ts";
-import { oneLine, printable } from "./table.ts";
+import { inSession } from "../session.ts";
+import { oneLine, printable } from "../table.ts";
+import { ago, dateOf, terminalJson } from "../text.ts";
+import { asJson } from "./letter-text.ts";
 
 interface ShowOptions {
   readonly service?: readonly string[];
@@ -11,7 +12,7 @@ interface ShowOptions {
 export function show(id: string, options: ShowOptions): Promise<void> {
   return inSession(async ({ letters, signal }) => {
     const found = await letters.show(id, { services: options.service, signal });
-    if (options.json === true) for (const letter of found) console.log(jsonText(await asJson(letter), 2));
+    if (options.json === true) for (const letter of found) console.log(terminalJson(await asJson(letter), 2));
     else await print(found, id);
     return found.length > 0;
   });

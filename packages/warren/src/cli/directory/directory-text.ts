@@ -1,6 +1,6 @@
 import type { DirectoryChange, DirectoryInstance, DirectoryService } from "../../index.ts";
-import { ago, dateOf } from "../dead-letters/letter-text.ts";
-import { oneLine, table } from "../dead-letters/table.ts";
+import { oneLine, table } from "../table.ts";
+import { ago, dateOf } from "../text.ts";
 
 /** A table of all instances, with what is to be said of them below. */
 export function directoryLines(services: readonly DirectoryService[], width: number): string[] {

@@ -1,7 +1,7 @@
 import { type Directory, type DirectoryChange, type DirectoryService, directory } from "../../index.ts";
-import { jsonText } from "../dead-letters/letter-text.ts";
-import { inSession, type Session } from "../dead-letters/session.ts";
-import { lineWidth, oneLine } from "../dead-letters/table.ts";
+import { inSession, type Session } from "../session.ts";
+import { lineWidth, oneLine } from "../table.ts";
+import { terminalJson } from "../text.ts";
 import { changeJson, changeLine, directoryLines, instanceJson } from "./directory-text.ts";
 
 interface Options {
@@ -30,7 +30,7 @@ async function list({ transport, letters, signal }: Session, options: Options): 
   for (const name of wanted ?? []) tellUnknown(name, noted, listed);
   if (watch && process.stdout.isTTY && !json) await redraw(listed, services, signal);
   else {
-    if (json) for (const each of instances) console.log(jsonText(instanceJson(each)));
+    if (json) for (const each of instances) console.log(terminalJson(instanceJson(each)));
     else for (const line of directoryLines(services(), lineWidth())) console.log(line);
     if (watch) await follow(listed, isWanted, json, signal);
   }
@@ -54,7 +54,7 @@ async function follow(
 ): Promise<void> {
   for await (const change of listed.changes({ signal })) {
     if (change.kind !== "resync" && !isWanted(change.instance.service)) continue;
-    const line = json ? jsonText(changeJson(change)) : changeLine(change, Date.now());
+    const line = json ? terminalJson(changeJson(change)) : changeLine(change, Date.now());
     if (line !== undefined) console.log(line);
   }
 }

@@ -1,6 +1,6 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { type DeadLetters, deadLetters, fromEnv, systemClock, type Transport } from "../../index.ts";
+import { type DeadLetters, deadLetters, fromEnv, systemClock, type Transport } from "../index.ts";
 
 /** A service waits longer for its broker; a person who mistyped an address should not. */
 const connectTimeoutMs = 5_000;

@@ -1,0 +1,27 @@
+import { systemClock } from "../index.ts";
+
+/** How long ago, in one short word. */
+export function ago(at: number | undefined): string {
+  if (at === undefined) return "?";
+  const seconds = Math.max(0, Math.floor((systemClock.now() - at) / 1_000));
+  if (seconds < 60) return `${seconds}s`;
+  if (seconds < 3_600) return `${Math.floor(seconds / 60)}m`;
+  if (seconds < 172_800) return `${Math.floor(seconds / 3_600)}h`;
+  return `${Math.floor(seconds / 86_400)}d`;
+}
+
+export function dateOf(at: number | undefined): string | undefined {
+  return at === undefined ? undefined : new Date(at).toISOString();
+}
+
+/**
+ * As JSON that a terminal can be shown: what it would obey, or what would turn the text around, is escaped. A promise, whose
+ * JSON is always `{}`, does not compile.
+ */
+export function terminalJson(value: object & { readonly then?: never }, indent?: number): string {
+  return JSON.stringify(value, null, indent).replaceAll(/[^\P{Cc}\n]|\p{Cf}/gu, (character) =>
+    [...Array(character.length).keys()]
+      .map((at) => `\\u${character.charCodeAt(at).toString(16).padStart(4, "0")}`)
+      .join(""),
+  );
+}
