@@ -60,6 +60,11 @@ export function compressionOf(options: CompressionOptions | undefined): Compress
   return { aboveBytes, encoding };
 }
 
+/** Most bodies go as they are. */
+export function isLarge(compression: Compression | undefined, body: Uint8Array): compression is Compression {
+  return compression !== undefined && body.length > compression.aboveBytes;
+}
+
 /** On another thread, so that nothing else waits for it. What would not become smaller stays as it is. */
 export async function packed({ encoding }: Compression, body: Uint8Array): Promise<Packed> {
   const smaller = await packers[encoding](body);

@@ -1,5 +1,5 @@
 import type { Codec } from "../codec/codec.ts";
-import { type Compression, packed } from "../codec/compression.ts";
+import { type Compression, isLarge, packed } from "../codec/compression.ts";
 import { encoded } from "../codec/payload.ts";
 import type { Event } from "../contract/contract.ts";
 import { validated } from "../contract/schema.ts";
@@ -41,10 +41,9 @@ export function eventPublisher(options: EventPublisherOptions): EventPublisher {
     const trail = probe?.trail(given) ?? given;
     const checked = await validated(event.schema, data, "INVALID_EVENT", `The event ${event.id}`);
     const whole = encoded(codec, checked, `The event ${event.id}`, maxBytes, "INVALID_EVENT");
-    const { body, contentEncoding } =
-      compression !== undefined && whole.length > compression.aboveBytes
-        ? await packed(compression, whole)
-        : { body: whole, contentEncoding: undefined };
+    const { body, contentEncoding } = isLarge(compression, whole)
+      ? await packed(compression, whole)
+      : { body: whole, contentEncoding: undefined };
     const fields: Record<string, HeaderValue> = {
       [headers.eventSpec]: "1.0",
       [headers.eventSource]: `/services/${event.service}`,

@@ -1,5 +1,5 @@
 import type { Logger } from "../log.ts";
-import { outage } from "../outbox/outage.ts";
+import { outage } from "../outage.ts";
 import { textOf } from "../retry/error-text.ts";
 import type { Store } from "../store.ts";
 import { type Clock, delay } from "../time.ts";

@@ -3,6 +3,7 @@ import type { Reading } from "../codec/reading.ts";
 import { type Fault, isFault } from "../fault.ts";
 import type { Random } from "../id.ts";
 import type { Logger } from "../log.ts";
+import { outage } from "../outage.ts";
 import type { Bury } from "../retry/bury.ts";
 import { textOf } from "../retry/error-text.ts";
 import { nextStep } from "../retry/policy.ts";
@@ -10,7 +11,6 @@ import { retryAfterOf } from "../retry/retry-after.ts";
 import type { Caller } from "../rpc/caller.ts";
 import type { Probe } from "../telemetry/probe.ts";
 import type { Transport } from "../transport.ts";
-import { outage } from "./outage.ts";
 import type { StoredEntry } from "./rows.ts";
 import { asIncoming, storedCall } from "./stored-call.ts";
 

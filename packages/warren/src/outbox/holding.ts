@@ -1,6 +1,6 @@
+import type { Outage } from "../outage.ts";
 import type { Clock, Timer } from "../time.ts";
 import type { OutboxEntry } from "./entry.ts";
-import type { Outage } from "./outage.ts";
 import type { OutboxRows, Room, StoredEntry } from "./rows.ts";
 
 /** An entry that this process has a lease on. */

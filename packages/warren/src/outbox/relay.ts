@@ -1,11 +1,11 @@
 import type { Logger } from "../log.ts";
+import { outage } from "../outage.ts";
 import type { Store } from "../store.ts";
 import { type Clock, delay, type Timer } from "../time.ts";
 import type { Transport } from "../transport.ts";
 import type { Deliver, NotDelivered } from "./delivery.ts";
 import type { OutboxEntry } from "./entry.ts";
 import { type Hold, hasRoom, holding, roomAfter } from "./holding.ts";
-import { outage } from "./outage.ts";
 import type { Outbox } from "./outbox.ts";
 import { type Claim, outboxRows, type Room, type StoredEntry } from "./rows.ts";
 import { settling } from "./settling.ts";

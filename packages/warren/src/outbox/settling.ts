@@ -1,6 +1,6 @@
+import type { Outage } from "../outage.ts";
 import { OutcomeUnknown, StoreUnreachable } from "../store.ts";
 import { type Clock, delay } from "../time.ts";
-import type { Outage } from "./outage.ts";
 import type { GivenBack, OutboxRows } from "./rows.ts";
 
 /** Says in the store what became of entries: many with each statement, and again until the store has taken it. */

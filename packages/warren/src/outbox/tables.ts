@@ -3,8 +3,8 @@ import type { Migration } from "../store/migration.ts";
 /**
  * Messages that wait to be sent. `due_at` is when a relay looks at it next: when it is to be sent, when it is to be tried
  * again, or when the lease of the process in `leased_by` ends. One column for all three, so that one index answers the
- * question a relay asks all the time. `wanted_at` stays when it is to be sent. `failures` of the `attempts` count against the entry; the others reached nobody.
- * Times are milliseconds since the Unix epoch.
+ * question a relay asks all the time. `wanted_at` stays when it is to be sent. `failures` of the `attempts` count against the
+ * entry; the others reached nobody. Times are milliseconds since the Unix epoch.
  */
 export const outboxTables: Migration = {
   name: "outbox",

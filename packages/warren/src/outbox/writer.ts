@@ -1,5 +1,5 @@
 import type { Codec } from "../codec/codec.ts";
-import { type Compression, type Packed, packed } from "../codec/compression.ts";
+import { type Compression, isLarge, packed } from "../codec/compression.ts";
 import { encoded } from "../codec/payload.ts";
 import type { Event } from "../contract/contract.ts";
 import type { Method } from "../contract/method.ts";
@@ -70,13 +70,6 @@ const longestTimeoutMs = 2 ** 32 - 1;
 export function entryWriter(options: EntryWriterOptions): EntryWriter {
   const { publisher, codec: usual, compression, clock, nextId, instance, maxBytes, probe } = options;
 
-  async function bodyOf(codec: Codec, input: unknown, what: string): Promise<Packed> {
-    const body = encoded(codec, input, what, maxBytes, "INVALID_INPUT");
-    return compression !== undefined && body.length > compression.aboveBytes
-      ? packed(compression, body)
-      : { body, contentEncoding: undefined };
-  }
-
   return {
     async event(event, data, { service, trail, delayMs = 0, codec }, { lane } = {}) {
       const now = clock.now();
@@ -106,7 +99,10 @@ export function entryWriter(options: EntryWriterOptions): EntryWriter {
         longestTimeoutMs,
       );
       const checked = plan.input && (await validated(plan.input, input, "INVALID_INPUT", plan.inputName));
-      const { body, contentEncoding } = await bodyOf(codec, checked, plan.inputName);
+      const whole = encoded(codec, checked, plan.inputName, maxBytes, "INVALID_INPUT");
+      const { body, contentEncoding } = isLarge(compression, whole)
+        ? await packed(compression, whole)
+        : { body: whole, contentEncoding: undefined };
       const id = nextId();
       const conversation = trail.conversation ?? id;
       const fields: Record<string, HeaderValue> = { [headers.key]: id };

@@ -16,8 +16,14 @@ export function forNextAttempt(message: Incoming, now: number): Record<string, H
   };
 }
 
-/** Which try failed, for the trace of the next one; nothing where none is traced. */
-export function failedTrace({ work }: Incoming): Record<string, HeaderValue> {
+/** The `traceparent` of a try, by which later ones are linked to it; nothing where it is not traced. */
+export function tracedAs({ work }: Incoming): string | undefined {
   const traceparent = work?.trace?.traceparent;
+  return traceparent === undefined ? undefined : String(traceparent);
+}
+
+/** Which try failed, as a header for the next one. */
+export function failedTrace(message: Incoming): Record<string, HeaderValue> {
+  const traceparent = tracedAs(message);
   return traceparent === undefined ? {} : { [headers.failedTrace]: traceparent };
 }

@@ -9,6 +9,7 @@ describe("the text of an error", () => {
       new Fault("GONE", { id: "1" }, { message: "\ud800 is gone\0" }),
       'GONE: \ufffd is gone\ufffd {"id":"1"}',
     ],
+    [new Fault("SOLD", { left: 0n }, { message: "sold" }), 'SOLD: sold {"left":{"$bigint":"0"}}'],
     ["thrown \udc00\0", "thrown \ufffd\ufffd"],
     [Object.assign(Object.create(null), { text: "\0" }), /^\[Object: null prototype\]/],
   ])("can be kept by every database (no. %#)", (error, text) => {

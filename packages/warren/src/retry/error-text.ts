@@ -1,4 +1,5 @@
 import { inspect } from "node:util";
+import { readableText } from "../codec/readable.ts";
 import { type Fault, isFault, isSystemCode } from "../fault.ts";
 
 /**
@@ -22,7 +23,7 @@ function written(error: unknown): string {
 /** Of a declared fault, whose callers are told it as well. The messages of system faults say it already. */
 function dataOf({ code, data }: Fault): string {
   if (isSystemCode(code) || data === undefined || data === null) return "";
-  const text = JSON.stringify(data);
+  const text = readableText(data);
   return text === undefined || text === "{}" ? "" : ` ${text}`;
 }
 

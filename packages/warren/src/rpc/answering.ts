@@ -1,6 +1,6 @@
 import { aboutMessage } from "../about-message.ts";
 import type { Codec } from "../codec/codec.ts";
-import { type Compression, isPlain, type Packed, packed } from "../codec/compression.ts";
+import { type Compression, isLarge, isPlain, type Packed, packed } from "../codec/compression.ts";
 import { json } from "../codec/json.ts";
 import { encoded } from "../codec/payload.ts";
 import type { Reading } from "../codec/reading.ts";
@@ -136,11 +136,7 @@ export function answering(options: AnsweringOptions): Answering {
     contentType = codecOf(message).contentType,
   ): Disposition | Promise<Disposition> {
     if (message.replyTo === undefined) return "ack";
-    if (
-      compression === undefined ||
-      body.length <= compression.aboveBytes ||
-      !accepts(message, compression.encoding)
-    )
+    if (!isLarge(compression, body) || !accepts(message, compression.encoding))
       return send(message, { body, contentEncoding: undefined }, fault, contentType);
     return packed(compression, body).then((smaller) => send(message, smaller, fault, contentType));
   }

@@ -1,5 +1,5 @@
 import type { Codec } from "../codec/codec.ts";
-import { type Compression, contentEncodings, type Packed, packed } from "../codec/compression.ts";
+import { type Compression, contentEncodings, isLarge, type Packed, packed } from "../codec/compression.ts";
 import { encoded } from "../codec/payload.ts";
 import type { Reading } from "../codec/reading.ts";
 import type { Method } from "../contract/method.ts";
@@ -121,8 +121,7 @@ export function caller(options: CallerOptions): Caller {
     const { plan, options, codec, reject } = asked;
     admit(plan, options.signal);
     const body = encoded(codec, input, plan.inputName, maxBytes, "INVALID_INPUT");
-    if (compression === undefined || body.length <= compression.aboveBytes)
-      return register(asked, body, undefined);
+    if (!isLarge(compression, body)) return register(asked, body, undefined);
     packed(compression, body)
       .then((smaller) => {
         admit(plan, options.signal);

@@ -1,6 +1,7 @@
 import type { Random } from "../id.ts";
 import type { Logger } from "../log.ts";
 import type { Incoming } from "../message.ts";
+import { tracedAs } from "../retry/attempt.ts";
 import { nextStep, type RetryPolicy } from "../retry/policy.ts";
 import type { StoreRuntime } from "../store/runtime.ts";
 import { OutcomeUnknown, type Sql, StoreUnreachable } from "../store.ts";
@@ -59,11 +60,6 @@ export interface SteppingOptions extends PerformingOptions {
 interface Threw {
   readonly error: unknown;
   readonly anew: string | null;
-}
-
-function tracedBy({ work }: Incoming): string | null {
-  const traceparent = work?.trace?.traceparent;
-  return traceparent === undefined ? null : String(traceparent);
 }
 
 function isOfTheStore(error: unknown): boolean {
@@ -149,7 +145,7 @@ export function stepping(options: SteppingOptions): Stepping {
       const message = begin(run, step, "do", row.attempts + 1);
       const begun: StepRow = {
         ...row,
-        traced: tracedBy(message),
+        traced: tracedAs(message) ?? null,
         state: "running",
         attempts: row.attempts + 1,
         due_at: null,
@@ -187,7 +183,7 @@ export function stepping(options: SteppingOptions): Stepping {
       const message = begin(run, step, "undo", attempts);
       const begun: StepRow = {
         ...before,
-        traced: tracedBy(message),
+        traced: tracedAs(message) ?? null,
         state: "undoing",
         undo_attempts: attempts,
         due_at: null,

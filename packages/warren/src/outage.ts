@@ -1,4 +1,4 @@
-import type { Logger } from "../log.ts";
+import type { Logger } from "./log.ts";
 
 /** Something that is away for a while: said once when it begins, and once when it is over. */
 export interface Outage {
