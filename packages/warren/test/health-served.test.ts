@@ -1,4 +1,6 @@
 import { spawn } from "node:child_process";
+import { subscribe, unsubscribe } from "node:diagnostics_channel";
+import type { Server } from "node:http";
 import { connect } from "node:net";
 import { createInterface } from "node:readline";
 import { expect, it, onTestFinished, test, vi } from "vitest";
@@ -52,6 +54,22 @@ it("answers probes from before the start to after the end, and then no more", as
   await made.stop();
   await expect(fetch(`${server.url}/health/live`)).rejects.toThrow("fetch failed");
   await server.close();
+});
+
+it("goes on when a connection could not be taken", async () => {
+  const { server } = await served();
+  const serving = new Promise<Server>((resolve) => {
+    const heard = (message: unknown): void => {
+      unsubscribe(channel, heard);
+      resolve((message as { readonly server: Server }).server);
+    };
+    const channel = "http.server.request.start";
+    subscribe(channel, heard);
+  });
+  await fetch(`${server.url}/health/live`);
+  // As Node.js tells it of a process that has no file descriptor left.
+  for (let times = 0; times < 3; times++) (await serving).emit("error", new Error("accept EMFILE"));
+  expect((await fetch(`${server.url}/health/live`)).status).toBe(200);
 });
 
 it("tells nobody what hosts there are, and is not cached", async () => {

@@ -47,6 +47,8 @@ export async function serveHealth(app: Probed, options: HealthServerOptions): Pr
   server.maxConnections = maxConnections;
   server.on("connection", (socket) => socket.unref());
   await listening(server, host, port);
+  // A connection that could not be taken, as for want of file descriptors, is a probe without an answer, and not the end.
+  server.on("error", () => {});
   server.unref();
   let closing: Promise<void> | undefined;
   const close = (): Promise<void> => {
