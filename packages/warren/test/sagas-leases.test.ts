@@ -9,6 +9,7 @@ import { migrate } from "../src/store/migrate.ts";
 import { virtualClock } from "../src/testing/virtual-clock.ts";
 import { sagaWorld, stores } from "./sagas-world.ts";
 import { gate } from "./shape-world.ts";
+import { sdk } from "./telemetry-world.ts";
 
 const input = z.object({ slow: z.boolean() });
 
@@ -99,6 +100,20 @@ describe.each(stores)("the lease of a run, on $name", (kind) => {
     expect(await shop.run(work, { slow: false }, { id: "victim", timeoutMs: 5_000 })).toBe("finished");
     expect(broken).toBe(false);
     hold.open();
+  });
+
+  it("is given up with a try whose beginning could not be written, which is traced as failed", async () => {
+    let left = 1;
+    const store = failing(
+      world().store(),
+      (text, values) => text.includes("into warren_saga_steps") && values.includes("victim") && left-- > 0,
+    );
+    const work = working(store, Promise.resolve());
+    const { options, spans } = sdk();
+    const shop = await world().start({ sagas: [work], telemetry: options });
+    expect(await shop.run(work, { slow: false }, { id: "victim", timeoutMs: 5_000 })).toBe("finished");
+    const tries = spans().filter((span) => span.name === "run work.one");
+    expect(tries.map(({ attributes }) => attributes["error.type"])).toEqual(["_OTHER", undefined]);
   });
 
   it("is taken of all that are due but the one whose statement failed", async () => {

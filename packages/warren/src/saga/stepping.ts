@@ -84,6 +84,17 @@ export function stepping(options: SteppingOptions): Stepping {
     return seam.begin(message, causes);
   }
 
+  /** A try that cannot be written down is not made: it ends here, and whoever reads the rows again makes another. */
+  async function saveBegun(run: Run, begun: StepRow, { work }: Incoming): Promise<void> {
+    try {
+      await ledger.saveStep(run, begun);
+    } catch (error) {
+      work?.fail(error);
+      work?.end();
+      throw error;
+    }
+  }
+
   /** Committed, or undone, with what it did in the store. @returns what it threw, and what is kept of its calls then */
   async function attempt(
     performance: Omit<Performance, "unit" | "calls">,
@@ -151,7 +162,7 @@ export function stepping(options: SteppingOptions): Stepping {
         due_at: null,
         error: null,
       };
-      await ledger.saveStep(run, begun);
+      await saveBegun(run, begun, message);
       let done: StepRow = begun;
       const threw = await attempt(
         { run, step, direction: "do", attempt: begun.attempts, message, aborted: sibling },
@@ -189,7 +200,7 @@ export function stepping(options: SteppingOptions): Stepping {
         due_at: null,
         error: null,
       };
-      await ledger.saveStep(run, begun);
+      await saveBegun(run, begun, message);
       let undone: StepRow = begun;
       const threw = await attempt(
         { run, step, direction: "undo", attempt: attempts, message },
