@@ -32,13 +32,12 @@ export interface Packed {
 }
 
 /** Fast rather than small: a message waits for it. Brotli's default is a hundred times slower than the others. */
-const packers: Readonly<Record<ContentEncoding, (body: InputType) => Promise<Uint8Array>>> = {
-  gzip: (body) => promisify<InputType, object, Buffer>(gzip)(body, { level: 1 }),
-  zstd: (body) => promisify<InputType, Buffer>(zstdCompress)(body),
-  br: (body) =>
-    promisify<InputType, object, Buffer>(brotliCompress)(body, {
-      params: { [zlib.BROTLI_PARAM_QUALITY]: 3 },
-    }),
+const fast = { gzip: { level: 1 }, zstd: {}, br: { params: { [zlib.BROTLI_PARAM_QUALITY]: 3 } } };
+
+const packers = {
+  gzip: promisify<InputType, object, Buffer>(gzip),
+  zstd: promisify<InputType, object, Buffer>(zstdCompress),
+  br: promisify<InputType, object, Buffer>(brotliCompress),
 };
 
 const unpackers = {
@@ -67,7 +66,7 @@ export function isLarge(compression: Compression | undefined, body: Uint8Array):
 
 /** On another thread, so that nothing else waits for it. What would not become smaller stays as it is. */
 export async function packed({ encoding }: Compression, body: Uint8Array): Promise<Packed> {
-  const smaller = await packers[encoding](body);
+  const smaller = await packers[encoding](body, fast[encoding]);
   return smaller.length < body.length
     ? { body: smaller, contentEncoding: encoding }
     : { body, contentEncoding: undefined };

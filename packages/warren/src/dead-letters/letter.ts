@@ -54,7 +54,7 @@ export type LetterBody = { readonly json: unknown } | { readonly text: string } 
 export const letterReading: Reading = reading([], 64 * 2 ** 20);
 
 /** Whether a letter says of its body that it is in another codec than JSON, or compressed. */
-export function isEncoded({ contentType, contentEncoding }: LetterContent): boolean {
+function isEncoded({ contentType, contentEncoding }: LetterContent): boolean {
   return !isPlain(contentEncoding) || letterReading.codec(contentType) !== json;
 }
 
