@@ -9,6 +9,7 @@ import { reasonOf } from "./reason.ts";
 import { type Settings, settingsOf } from "./settings.ts";
 import { addStartPage, type StartPage } from "./start-page.ts";
 import type { Example, System } from "./system.ts";
+import { telemetryFor } from "./telemetry.ts";
 import { titleOf } from "./title.ts";
 
 /** What is started. */
@@ -55,19 +56,25 @@ async function run(systems: readonly System[], settings: Settings, about: About)
   try {
     // To stderr, since stdout is for people who want to know what to type.
     const log = await logger({ level: settings.logLevel, to: "stderr" });
-    // Telemetry would be started here: before what it measures is made, and stopped by `last` of `runUntilSignal`.
+    const telemetry = await telemetryFor(settings, log);
     // Without RabbitMQ, what waits in queues is kept beside the rest of the data.
     const journalDir = systems.find((system) => system.journalDir !== undefined)?.journalDir ?? dataDir;
     const transport = await fromEnv({ log, env: { ...process.env, WARREN_DATA: journalDir } });
     composition = await compose({ systems, names, transport, log });
     // From here on, so that a signal ends the waiting for a broker as well.
-    void runUntilSignal(composition.app, { first: composition.stop, limitMs: stopLimitMs });
+    void runUntilSignal(composition.app, {
+      first: composition.stop,
+      last: () => telemetry?.stop(),
+      limitMs: stopLimitMs,
+    });
     // Before it starts, so that a process which waits for its broker is seen to.
     const { healthPort: port, host } = settings;
     if (port !== undefined) await serveHealth(composition.app, { port, host });
     const page = Promise.withResolvers<StartPage>();
     if (composition.server !== undefined) addStartPage(composition.server, page.promise);
     await (broker === undefined ? composition.start() : patiently(composition.start(), broker, log));
+    // So that this process knows of all instances, and not only of those of its own services.
+    if (telemetry !== undefined) await composition.app.directory();
     await announce(composition, { systems, settings, command: about.command }, page.resolve);
   } catch (error) {
     // Ctrl-C while it waited for the broker: that is no failure, and the end is under way.

@@ -69,6 +69,7 @@ describe("settings", () => {
     ["a port that is none", [], { PORT: "http" }, 'PORT is "http"'],
     ["a port beyond the last", [], { PORT: "65536" }, 'PORT is "65536"'],
     ["a port for probes that is none", [], { HEALTH_PORT: "yes" }, 'HEALTH_PORT is "yes"'],
+    ["a port for metrics that is none", [], { METRICS_PORT: "on" }, 'METRICS_PORT is "on"'],
     [
       "an address of something else",
       [],

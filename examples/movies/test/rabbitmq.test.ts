@@ -137,6 +137,24 @@ test("each process says on a port of its own whether it is ready, and the gatewa
       expect(await http("GET", probed + path)).toMatchObject({ status: 200, body: { status: "ok" } });
 });
 
+test("what each process measures is at a port of its own, which the environment names, and knows of all instances", async () => {
+  const start = processes();
+  const [own, others] = [await freePort(), await freePort()];
+  await using gateway = start("gateway", { METRICS_PORT: String(own) });
+  await using parts = start("pilot,db", { METRICS_PORT: String(others) });
+  const [url] = await Promise.all([gateway.ready(), parts.ready()]);
+  expect(await http("GET", `${url}/movies/`)).toMatchObject({ status: 200 });
+  const metrics = async (port: number) => (await http("GET", `http://127.0.0.1:${port}/metrics`)).body;
+  await vi.waitFor(async () => {
+    const seen = await metrics(own);
+    expect(seen).toMatch(/^microservices_workers_total\{type="db"\} 1$/m);
+    expect(seen).toMatch(/^http_server_request_duration_seconds_count\{.*http_route="\/movies".*\} 1$/m);
+  });
+  expect(await metrics(others)).toMatch(
+    /^microservices_job_processing_seconds_count\{service="worker-pilot".*\} 1$/m,
+  );
+});
+
 /** Asks under one key until the movie is stored, as a client does who has to have it stored. */
 async function stored(url: string, asked: Asked): Promise<Movie> {
   for (;;) {

@@ -272,3 +272,29 @@ it("what waits in an outbox is shown as JSON to those who ask about a conversati
     expect(shown).toContain("$bigint");
   });
 });
+
+it("middleware around calls hands on what a service's calls are written in", async () => {
+  const taken: Rich[] = [];
+  const made = await start({
+    outgoing: [(next) => (call) => next({ ...call, options: { ...call.options, timeoutMs: 1_000 } })],
+    services: [
+      service(shop, {
+        codec: messagePack,
+        uses: { stock },
+        methods: {
+          async sell(input, { call }) {
+            await call.stock.take(input);
+            return input;
+          },
+        },
+      }),
+      service(stock, { methods: { take: (input) => void taken.push(input) } }),
+    ],
+  });
+  const asker = await start({ codec: bson });
+  expect(await asker.client(shop).sell(value)).toEqual(value);
+  expect(taken).toEqual([value]);
+  expect((await faultOf(made.client(shop).sell(value))).message).toMatch(
+    /n: a bigint cannot be sent as JSON/,
+  );
+});
