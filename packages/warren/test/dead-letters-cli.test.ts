@@ -59,15 +59,14 @@ it("lists letters and causes in lines that fit, shows one with all it has, and e
   const shown = await run("show", "a", ...here());
   for (const part of ["reason        failed", "tenant: acme", '"n": 1']) expect(shown.stdout).toContain(part);
   const { stdout, stderr } = await run("export", ...here());
-  expect(
-    stdout
-      .trim()
-      .split("\n")
-      .map((line) => JSON.parse(line)),
-  ).toMatchObject([
-    { id: "a", body: { json: { n: 1 } } },
-    { id: "b", body: { text: "no json" } },
-  ]);
+  const { stdout: listed } = await run("list", ...here(), "--json");
+  for (const text of [stdout, listed]) {
+    const lines = text.trim().split("\n");
+    expect(lines.map((line) => JSON.parse(line))).toMatchObject([
+      { id: "a", body: { json: { n: 1 } } },
+      { id: "b", body: { text: "no json" } },
+    ]);
+  }
   expect(stderr).toBe("2 dead letters written.\n");
 });
 

@@ -26,7 +26,7 @@ export async function asJson({ body, ...letter }: DeadLetter): Promise<object> {
 }
 
 /** As JSON that a terminal can be shown: what it would obey, or what would turn the text around, is escaped. */
-export function jsonText(value: object, indent?: number): string {
+export function jsonText(value: object & { readonly then?: never }, indent?: number): string {
   return JSON.stringify(value, null, indent).replaceAll(/[^\P{Cc}\n]|\p{Cf}/gu, (character) =>
     [...Array(character.length).keys()]
       .map((at) => `\\u${character.charCodeAt(at).toString(16).padStart(4, "0")}`)

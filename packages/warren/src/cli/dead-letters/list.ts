@@ -19,7 +19,7 @@ export function list(options: ListOptions): Promise<void> {
       return groups.length > 0;
     }
     const { letters: found, ...seen } = await letters.list(filter, { signal });
-    if (options.json === true) for (const letter of found) console.log(jsonText(asJson(letter)));
+    if (options.json === true) for (const letter of found) console.log(jsonText(await asJson(letter)));
     else printLetters(found, seen);
     return found.length > 0;
   });
