@@ -1,3 +1,4 @@
+import { get } from "node:http";
 import { connect } from "node:net";
 import { metrics } from "@opentelemetry/api";
 import { describe, expect, it, onTestFinished, vi } from "vitest";
@@ -45,6 +46,19 @@ describe("the server of /metrics", () => {
     asked.resolve();
     await vi.waitFor(() => expect(answered.match(/HTTP\/1\.1 200 OK/g)).toHaveLength(5));
     expect(reads).toBe(1);
+  });
+
+  it("has room for a hundred who ask at once, each on a connection of its own", async () => {
+    const { hostname, port } = new URL((await started()).metricsUrl!);
+    const answers = Array.from({ length: 100 }, () => {
+      const { promise, resolve, reject } = Promise.withResolvers<number>();
+      get({ host: hostname, port, path: "/metrics", agent: false }, (response) => {
+        response.resume();
+        resolve(response.statusCode!);
+      }).on("error", reject);
+      return promise;
+    });
+    expect(new Set(await Promise.all(answers))).toEqual(new Set([200]));
   });
 
   it("says which port is taken and what to set; nothing stays", async () => {

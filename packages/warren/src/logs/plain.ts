@@ -53,8 +53,20 @@ function tamed(
     if (levels.size > 0 && isBelow(this, levels.get(serviceOf(data) ?? ""), level)) return;
     for (let at = 0; at < args.length; at++) args[at] = argumentOf(tame, args[at]);
     if (typeof data === "object" && data !== null) giveBack(this, data, args[0] as Fields);
-    method.apply(this, args as Parameters<typeof method>);
+    try {
+      method.apply(this, args as Parameters<typeof method>);
+    } catch {
+      // Such as for `%s` and what has a `toString` that is none. What was to be told is told without it.
+      lastResort(() => method.call(this, typeof args[0] === "string" ? args[0] : String(args[1])));
+    }
   };
+}
+
+/** Whoever logs is never to fail of it. */
+function lastResort(tell: () => void): void {
+  try {
+    tell();
+  } catch {}
 }
 
 type Fields = Record<string, unknown>;
@@ -97,6 +109,7 @@ function serviceOf(data: unknown): string | undefined {
 
 function argumentOf(tame: Tame, value: unknown): unknown {
   if (typeof value === "string") return shortened(value);
+  if (typeof value === "function" || typeof value === "symbol") return `[a ${typeof value}]`;
   return typeof value === "object" && value !== null ? tame(value) : value;
 }
 

@@ -33,6 +33,11 @@ export function taming(secret: readonly string[]): Tame {
     return more.some((end) => end.every((part, at) => isPart(part, path[path.length - end.length + at])));
   }
 
+  /** Where a field's name is itself a value. */
+  function isNamed(name: unknown, walk: Walk): boolean {
+    return typeof name === "string" && isNamedSecret(walk, name);
+  }
+
   function plain(value: unknown, walk: Walk): unknown {
     walk.room -= valueChars;
     switch (typeof value) {
@@ -75,6 +80,8 @@ export function taming(secret: readonly string[]): Tame {
 
   function fieldsOf(value: object, walk: Walk, into: Record<string, unknown>): Record<string, unknown> {
     let left = maxFields;
+    const isNamedValue =
+      "value" in value && (isNamed(ownOf(value, "name"), walk) || isNamed(ownOf(value, "key"), walk));
     for (const name of Object.keys(value)) {
       if (left-- === 0 || walk.room <= 0) {
         into["…"] = "[cut]";
@@ -82,7 +89,8 @@ export function taming(secret: readonly string[]): Tame {
       }
       // A getter may throw, and the others are worth to be told.
       try {
-        put(into, name, (value as Record<string, unknown>)[name], walk);
+        if (isNamedValue && name === "value") into[name] = redacted;
+        else put(into, name, (value as Record<string, unknown>)[name], walk);
       } catch {
         put(into, name, "[unreadable]", walk);
       }
@@ -117,12 +125,14 @@ export function taming(secret: readonly string[]): Tame {
 
   function listOf(value: Iterable<unknown>, length: number, walk: Walk): unknown[] {
     const items: unknown[] = [];
+    // As entries of headers and of maps are written.
+    const isPair = length === 2 && Array.isArray(value) && isNamed(value[0], walk);
     for (const item of value) {
       if (items.length >= maxFields || walk.room <= 0) {
         items.push(`[${length - items.length} more]`);
         break;
       }
-      items.push(plain(item, walk) ?? null);
+      items.push(isPair && items.length === 1 ? redacted : (plain(item, walk) ?? null));
     }
     return items;
   }
@@ -152,6 +162,11 @@ function isHeaders(value: object): value is Headers {
   return (value as { readonly [Symbol.toStringTag]?: unknown })[Symbol.toStringTag] === "Headers";
 }
 
+/** A getter may throw. */
+function ownOf(value: object, name: string): unknown {
+  return Object.getOwnPropertyDescriptor(value, name)?.value;
+}
+
 function isPart(pattern: string, name: string | undefined): boolean {
   return name !== undefined && (pattern === "*" || pattern === name);
 }
@@ -162,7 +177,11 @@ function cut(text: string, most: number, walk: Walk): string {
   return shortened(text, room);
 }
 
+const urlAtEnd = /:\/\/[^\s/@]{0,300}$/;
+
 /** A text as long as one may be in a line. */
 export function shortened(text: string, most: number = maxTextChars): string {
-  return text.length <= most ? text : `${text.slice(0, most)}… [${text.length - most} more]`;
+  if (text.length <= most) return text;
+  // The user and the password of a URL are known by what comes behind them.
+  return `${text.slice(0, most).replace(urlAtEnd, "://")}… [${text.length - most} more]`;
 }

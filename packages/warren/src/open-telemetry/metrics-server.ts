@@ -16,7 +16,7 @@ const limits = {
   connectionsCheckingInterval: 1_000,
 };
 const idleMs = 10_000;
-const maxConnections = 64;
+const maxConnections = 200;
 const contentType = "text/plain; version=0.0.4; charset=utf-8";
 
 /**

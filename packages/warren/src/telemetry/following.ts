@@ -7,8 +7,10 @@ import {
   SpanStatusCode,
 } from "@opentelemetry/api";
 import type { Headers, Incoming } from "../message.ts";
+import { textOf } from "../retry/error-text.ts";
 import type { Work } from "../work.ts";
 import type { Count } from "./counts.ts";
+import { endSpan, guarded } from "./guarded.ts";
 import type { ByOutcome } from "./labels.ts";
 import { errorType } from "./outcome.ts";
 import { type Signals, seconds } from "./signals.ts";
@@ -85,7 +87,7 @@ export class FollowedWork implements Work {
     if (this.#isOver) return;
     this.#isOver = true;
     this.#count(this.#type);
-    this.#span?.end();
+    endSpan(this.#span);
   }
 
   #count(type: string | undefined): void {
@@ -101,16 +103,30 @@ export class FollowedWork implements Work {
   }
 }
 
+/** What spans keep of an error: thousands of them wait in memory for a collector. */
+const maxMessageChars = 2_000;
+const maxStackChars = 8_000;
+
+function messageOf(error: unknown): string {
+  return error instanceof Error
+    ? String(error.message).slice(0, maxMessageChars)
+    : textOf(error, maxMessageChars);
+}
+
 /** A declared fault is an answer that the contract promises: it is told, and is no failure. */
 export function tellError(span: Span, type: string, isDeclared: boolean, error: unknown): void {
   if (!span.isRecording()) return;
-  span.setAttribute("error.type", type);
-  if (isDeclared) return;
-  span.setStatus({
-    code: SpanStatusCode.ERROR,
-    message: error instanceof Error ? error.message : String(error),
+  guarded(() => {
+    span.setAttribute("error.type", type);
+    if (isDeclared) return;
+    span.setStatus({ code: SpanStatusCode.ERROR, message: messageOf(error) });
+    if (error instanceof Error)
+      span.recordException({
+        name: error.name,
+        message: messageOf(error),
+        stack: String(error.stack).slice(0, maxStackChars),
+      });
   });
-  if (error instanceof Error) span.recordException(error);
 }
 
 /**

@@ -1,5 +1,6 @@
 import { type Attributes, context, SpanKind, SpanStatusCode } from "@opentelemetry/api";
 import { maxBaggageBytes } from "../trail.ts";
+import { endSpan, guarded } from "./guarded.ts";
 import { type Signals, seconds } from "./signals.ts";
 import { contextFrom, contextWith, spanContextOf } from "./w3c.ts";
 
@@ -56,7 +57,7 @@ export function httpTelemetry(signals: Signals): HttpTelemetry {
       const attributes = attributesOf(request);
       const verb = attributes["http.request.method"] === "_OTHER" ? "HTTP" : request.method;
       const carried = single(request.headers);
-      const span = tracer?.startSpan(
+      const span = tracer?.start(
         request.route === undefined ? verb : `${verb} ${request.route}`,
         { kind: SpanKind.SERVER, attributes },
         contextFrom(spanContextOf(carried)),
@@ -74,12 +75,13 @@ export function httpTelemetry(signals: Signals): HttpTelemetry {
             isError ? { ...answered, "error.type": String(status) } : answered,
           );
           if (span === undefined) return;
-          span.setAttribute("http.response.status_code", status);
-          if (isError) {
+          guarded(() => {
+            span.setAttribute("http.response.status_code", status);
+            if (!isError) return;
             span.setAttribute("error.type", String(status));
             span.setStatus({ code: SpanStatusCode.ERROR });
-          }
-          span.end();
+          });
+          endSpan(span);
         },
       };
     },

@@ -52,8 +52,8 @@ function begun(
   const parent = spanContextOf(message.headers);
   if (isUnsampled(parent)) return new FollowedWork(followed, message, parent);
   const links = causes === undefined ? linksOf(message) : linksTo(causes);
-  const span = tracer.startSpan(name, links === undefined ? { kind } : { kind, links }, contextFrom(parent));
-  if (span.isRecording()) {
+  const span = tracer.start(name, links === undefined ? { kind } : { kind, links }, contextFrom(parent));
+  if (span?.isRecording()) {
     const { messageId } = message;
     const named = message.headers?.[headers.conversation];
     const attempt = attemptOf(message);
@@ -64,7 +64,7 @@ function begun(
       "messaging.message.body.size": signals.bodySize ? message.body.length : undefined,
     });
   }
-  return new FollowedWork(followed, message, span);
+  return new FollowedWork(followed, message, span ?? parent);
 }
 
 function linksTo(causes: readonly (string | null | undefined)[]): Link[] {

@@ -8,6 +8,7 @@ import type { Trail } from "../trail.ts";
 import type { Transport } from "../transport.ts";
 import type { Count } from "./counts.ts";
 import { describeSpan, tellError } from "./following.ts";
+import { endSpan } from "./guarded.ts";
 import { type ByOutcome, byOutcome, workerOf } from "./labels.ts";
 import { errorType } from "./outcome.ts";
 import { type Signals, seconds } from "./signals.ts";
@@ -65,7 +66,8 @@ export function followedCalls(signals: Signals, caller: Caller): Caller {
     const from = trailNow(trail);
     const parent = spanContextOf(from.trace);
     if (isUnsampled(parent)) return { sent, began, worker, trail: from, span: undefined };
-    const span = tracer.startSpan(sent.name, { kind: SpanKind.CLIENT }, contextFrom(parent));
+    const span = tracer.start(sent.name, { kind: SpanKind.CLIENT }, contextFrom(parent));
+    if (span === undefined) return { sent, began, worker, trail: from, span };
     if (span.isRecording())
       describeSpan(span, sent.attributes, { "messaging.message.conversation_id": trail.conversation });
     return {
@@ -82,7 +84,7 @@ export function followedCalls(signals: Signals, caller: Caller): Caller {
       (value) => {
         durations?.call.record(seconds(clock) - began, sent.durations.of(undefined));
         if (worker !== undefined) worker.answered.value++;
-        span?.end();
+        endSpan(span);
         return value;
       },
       (error) => {
@@ -94,7 +96,7 @@ export function followedCalls(signals: Signals, caller: Caller): Caller {
         }
         if (span !== undefined) {
           tellError(span, type, sent.declared.has(type), error);
-          span.end();
+          endSpan(span);
         }
         throw error;
       },
@@ -177,7 +179,7 @@ export function followedPublishing(
       const parent = tracer && spanContextOf(message.headers);
       const span = isUnsampled(parent)
         ? undefined
-        : tracer?.startSpan(sent.name, { kind: SpanKind.PRODUCER }, contextFrom(parent));
+        : tracer?.start(sent.name, { kind: SpanKind.PRODUCER }, contextFrom(parent));
       if (span?.isRecording())
         describeSpan(span, sent.attributes, {
           "messaging.message.id": message.messageId,
@@ -194,14 +196,14 @@ export function followedPublishing(
       return transport.publish(traced).then(
         () => {
           durations?.operation.record(seconds(clock) - began, sent.durations.of(undefined));
-          span?.end();
+          endSpan(span);
         },
         (error) => {
           const type = errorType(error, sent.declared);
           durations?.operation.record(seconds(clock) - began, sent.durations.of(type));
           if (span !== undefined) {
             tellError(span, type, false, error);
-            span.end();
+            endSpan(span);
           }
           throw error;
         },

@@ -1,11 +1,11 @@
-import type { Tracer } from "@opentelemetry/api";
 import type { Clock } from "../time.ts";
 import type { Counts } from "./counts.ts";
+import type { Spans } from "./guarded.ts";
 import type { Durations } from "./instruments.ts";
 
 /** What is recorded, and as whose. Traces and metrics are each there or not. */
 export interface Signals {
-  readonly tracer: Tracer | undefined;
+  readonly tracer: Spans | undefined;
   readonly counts: Counts | undefined;
   readonly durations: Durations | undefined;
   readonly clock: Clock;

@@ -12,6 +12,7 @@ import type { DeathNotice } from "../retry/bury.ts";
 import type { Clock } from "../time.ts";
 import { type Count, countsOf } from "./counts.ts";
 import { observe } from "./gauges.ts";
+import { guardedTracer } from "./guarded.ts";
 import { httpTelemetry } from "./http.ts";
 import { durationsOf } from "./instruments.ts";
 import { workerOf } from "./labels.ts";
@@ -60,7 +61,7 @@ export function telemetry(
   if (tracer === undefined && meter === undefined) return undefined;
   const signals: Signals = {
     ...about,
-    tracer,
+    tracer: tracer && guardedTracer(tracer),
     counts: meter && countsOf(meter),
     durations: meter && durationsOf(meter),
     bodySize: options?.bodySize ?? false,

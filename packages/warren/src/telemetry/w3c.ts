@@ -1,4 +1,5 @@
 import {
+  type BaggageEntry,
   type Context,
   createTraceState,
   propagation,
@@ -75,21 +76,27 @@ export function contextWith(
   return baggage === undefined ? context : withBaggage(context, baggage);
 }
 
+/** As many as W3C has everybody hand on at least, and more than anybody means. */
+const maxMembers = 180;
+
+/** What is longer than baggage can be is none: it is not handed on either. */
 function withBaggage(context: Context, text: unknown): Context {
-  if (typeof text !== "string" || text === "") return context;
-  let baggage = propagation.createBaggage();
-  for (const member of text.split(",")) {
+  if (typeof text !== "string" || text === "" || text.length > maxBaggageBytes) return context;
+  const entries: [string, BaggageEntry][] = [];
+  for (const member of text.split(",", maxMembers)) {
     const [pair = "", ...properties] = member.split(";");
     const equals = pair.indexOf("=");
     const name = pair.slice(0, equals).trim();
     if (equals < 1 || name === "") continue;
     const metadata = properties.join(";").trim();
-    baggage = baggage.setEntry(name, {
-      value: decoded(pair.slice(equals + 1).trim()),
-      ...(metadata !== "" && { metadata: { toString: () => metadata } as never }),
-    });
+    const value = decoded(pair.slice(equals + 1).trim());
+    entries.push([
+      name,
+      { value, ...(metadata !== "" && { metadata: { toString: () => metadata } as never }) },
+    ]);
   }
-  return propagation.setBaggage(context, baggage);
+  // All at once: the API copies everything with each that is added.
+  return propagation.setBaggage(context, propagation.createBaggage(Object.fromEntries(entries)));
 }
 
 function decoded(text: string): string {
@@ -107,7 +114,7 @@ export function baggageIn(context: Context): string | undefined {
   let text = "";
   for (const [name, { value, metadata }] of baggage.getAllEntries()) {
     const properties = metadata?.toString();
-    const member = `${name}=${encodeURIComponent(value)}${properties ? `;${properties}` : ""}`;
+    const member = `${name}=${encodeURIComponent(value.toWellFormed())}${properties ? `;${properties}` : ""}`;
     const longer = text === "" ? member : `${text},${member}`;
     if (longer.length <= maxBaggageBytes) text = longer;
   }
