@@ -1,6 +1,7 @@
 import { fromEnv, isFault, type Logger, runUntilSignal } from "warren";
 import { serveHealth } from "warren/health";
 import { logger } from "warren/logs";
+import type { Telemetry } from "warren/telemetry";
 import { type Composition, compose } from "./compose.ts";
 import { helpText } from "./help.ts";
 import { type HintsAbout, hintsOf, startPage } from "./hints.ts";
@@ -10,6 +11,7 @@ import { type Settings, settingsOf } from "./settings.ts";
 import { addStartPage, type StartPage } from "./start-page.ts";
 import type { Example, System } from "./system.ts";
 import { titleOf } from "./title.ts";
+import { version } from "./version.ts";
 
 /** What is started. */
 export interface About {
@@ -52,16 +54,19 @@ export async function runExamples(examples: readonly Example[], about: About): P
 async function run(systems: readonly System[], settings: Settings, about: About): Promise<void> {
   const { names, broker, dataDir } = settings;
   let composition: Composition | undefined;
+  let telemetry: Telemetry | undefined;
   try {
     // To stderr, since stdout is for people who want to know what to type.
     const log = await logger({ level: settings.logLevel, to: "stderr" });
-    // Telemetry would be started here: before what it measures is made, and stopped by `last` of `runUntilSignal`.
+    // Before what it measures is made, and stopped as the last thing.
+    telemetry = await telemetryOf(settings, log);
     // Without RabbitMQ, what waits in queues is kept beside the rest of the data.
     const journalDir = systems.find((system) => system.journalDir !== undefined)?.journalDir ?? dataDir;
     const transport = await fromEnv({ log, env: { ...process.env, WARREN_DATA: journalDir } });
     composition = await compose({ systems, names, transport, log });
     // From here on, so that a signal ends the waiting for a broker as well.
-    void runUntilSignal(composition.app, { first: composition.stop, limitMs: stopLimitMs });
+    const last = (): Promise<void> | undefined => telemetry?.stop();
+    void runUntilSignal(composition.app, { first: composition.stop, last, limitMs: stopLimitMs });
     // Before it starts, so that a process which waits for its broker is seen to.
     const { healthPort: port, host } = settings;
     if (port !== undefined) await serveHealth(composition.app, { port, host });
@@ -69,6 +74,7 @@ async function run(systems: readonly System[], settings: Settings, about: About)
     if (composition.server !== undefined) addStartPage(composition.server, page.promise);
     await (broker === undefined ? composition.start() : patiently(composition.start(), broker, log));
     await announce(composition, { systems, settings, command: about.command }, page.resolve);
+    if (telemetry !== undefined) process.stdout.write(`Metrics are at ${telemetry.metricsUrl}\n`);
   } catch (error) {
     // Ctrl-C while it waited for the broker: that is no failure, and the end is under way.
     if (isFault(error) && error.code === "STOPPED") return;
@@ -76,6 +82,17 @@ async function run(systems: readonly System[], settings: Settings, about: About)
     await composition?.stop();
     process.exit(1);
   }
+}
+
+/** Loaded where it is asked for, so that others need none of its packages. */
+async function telemetryOf(
+  { metricsPort: port, host, names }: Settings,
+  log: Logger,
+): Promise<Telemetry | undefined> {
+  if (port === undefined) return undefined;
+  const { startTelemetry } = await import("warren/telemetry");
+  const service = process.env.OTEL_SERVICE_NAME ?? (names.length === 1 ? names[0]! : "examples");
+  return startTelemetry({ service, version, port, host, log });
 }
 
 /** Lets the gateway listen, where there is one, and says what can be tried. */

@@ -13,6 +13,8 @@ export interface Settings {
   readonly port: number;
   /** Where probes are answered beside the gateway, which answers them as well; nowhere unless it is said. */
   readonly healthPort: number | undefined;
+  /** Where `/metrics` is; nothing is measured or traced unless it is said. */
+  readonly metricsPort: number | undefined;
   readonly dataDir: string;
   readonly databaseUrl: string | undefined;
   readonly jwtSecret: string | undefined;
@@ -60,7 +62,8 @@ export function settingsOf(
     ...asked,
     host: set("HOST") ?? "127.0.0.1",
     port: Number(set("PORT") ?? 8080),
-    healthPort: set("HEALTH_PORT") === undefined ? undefined : Number(set("HEALTH_PORT")),
+    healthPort: portOf(set("HEALTH_PORT")),
+    metricsPort: portOf(set("METRICS_PORT")),
     // npm goes into the folder of a workspace; whoever names a folder has stayed where they were.
     dataDir: resolve(set("INIT_CWD") ?? "", set("DATA_DIR") ?? "data"),
     databaseUrl: set("DATABASE_URL"),
@@ -120,7 +123,7 @@ function refusalOf(set: (name: string) => string | undefined): string | undefine
     return "AMQP_URL is not an address like amqp://user:password@host:5672/vhost.";
   if (databaseUrl !== undefined && hostsOf(databaseUrl, /^postgres(ql)?:$/) === undefined)
     return "DATABASE_URL is not an address like postgres://user:password@host:5432/database.";
-  for (const name of ["PORT", "HEALTH_PORT"]) {
+  for (const name of ["PORT", "HEALTH_PORT", "METRICS_PORT"]) {
     const port = set(name) ?? "8080";
     if (!/^\d{1,5}$/.test(port) || Number(port) > 65_535)
       return `${name} is "${port}"; use a whole number from 1 to 65535, or 0 for any free port.`;
@@ -134,6 +137,10 @@ function refusalOf(set: (name: string) => string | undefined): string | undefine
   if (jwtSecret !== undefined && Buffer.byteLength(jwtSecret) < 32)
     return "JWT_SECRET is shorter than 32 bytes and could be guessed. Try one from: openssl rand -hex 32";
   return undefined;
+}
+
+function portOf(value: string | undefined): number | undefined {
+  return value === undefined ? undefined : Number(value);
 }
 
 function levelOf(set: (name: string) => string | undefined): Level | undefined {

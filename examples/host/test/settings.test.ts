@@ -17,6 +17,7 @@ describe("settings", () => {
       host: "127.0.0.1",
       port: 8080,
       healthPort: undefined,
+      metricsPort: undefined,
       dataDir: resolve("data"),
       databaseUrl: undefined,
       jwtSecret: undefined,
@@ -69,6 +70,7 @@ describe("settings", () => {
     ["a port that is none", [], { PORT: "http" }, 'PORT is "http"'],
     ["a port beyond the last", [], { PORT: "65536" }, 'PORT is "65536"'],
     ["a port for probes that is none", [], { HEALTH_PORT: "yes" }, 'HEALTH_PORT is "yes"'],
+    ["a port for metrics that is none", [], { METRICS_PORT: "yes" }, 'METRICS_PORT is "yes"'],
     [
       "an address of something else",
       [],
