@@ -11,6 +11,7 @@ import {
 } from "warren";
 import { gatewayName, partsOf } from "./parts.ts";
 import type { System } from "./system.ts";
+import { version } from "./version.ts";
 
 export interface CompositionOptions {
   readonly systems: readonly System[];
@@ -51,7 +52,7 @@ export async function compose(options: CompositionOptions): Promise<Composition>
   }
   // A gateway knows all contracts, whichever process runs the services.
   const contracts = hasGateway ? [...parts.values()].map(({ contract }) => contract) : [];
-  const system = opened.use(app({ transport, services, sagas, contracts, log, clock }));
+  const system = opened.use(app({ transport, services, sagas, contracts, version, log, clock }));
   let server: FastifyInstance | undefined;
   if (hasGateway) {
     // Loaded here, so that a process without a gateway needs none of its packages.

@@ -3,6 +3,7 @@ import type { App } from "warren";
 import { httpServer } from "warren/gateway";
 import type { Edge, System } from "./system.ts";
 import { titleOf } from "./title.ts";
+import { version } from "./version.ts";
 
 export interface OpenGateway {
   readonly server: FastifyInstance;
@@ -28,7 +29,7 @@ export async function openGateway(app: App, systems: readonly System[]): Promise
     throw new TypeError("Two systems say how callers prove who they are: one gateway can heed one of them.");
   const events = edges.flatMap(({ push = [] }) => push);
   const server = await httpServer(app, {
-    docs: { title: titleOf(systems), version: "0.1.0" },
+    docs: { title: titleOf(systems), version },
     ignoreTrailingSlash: true,
     ...(auth !== undefined && { auth }),
     ...(events.length > 0 && { push: { events } }),

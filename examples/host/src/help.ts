@@ -35,6 +35,7 @@ Environment:
   HOST          address it listens on (127.0.0.1: this machine only)
   HEALTH_PORT   also answers /health/live and /health/ready there, for a process without a gateway (nowhere)
   METRICS_PORT  serves /metrics for Prometheus there; 9091 is what deploy/monitoring looks at (nowhere)
+  OTEL_EXPORTER_OTLP_ENDPOINT  a collector, which is sent traces and metrics (none)
   AMQP_URL      RabbitMQ to run on, amqp://user:password@host:5672/vhost; without it an embedded broker
   DATA_DIR      folder of the SQLite databases, and of the embedded broker's messages (data)
 ${variables.flatMap((variable) => variableHelp[variable].map((line) => `  ${line}\n`)).join("")}  LOG_LEVEL     ${logLevels.join(", ")} (warn)

@@ -1,6 +1,7 @@
 import { fromEnv, isFault, type Logger, runUntilSignal } from "warren";
 import { serveHealth } from "warren/health";
 import { logger } from "warren/logs";
+import type { Telemetry } from "warren/telemetry";
 import { type Composition, compose } from "./compose.ts";
 import { helpText } from "./help.ts";
 import { type HintsAbout, hintsOf, startPage } from "./hints.ts";
@@ -53,20 +54,19 @@ export async function runExamples(examples: readonly Example[], about: About): P
 async function run(systems: readonly System[], settings: Settings, about: About): Promise<void> {
   const { names, broker, dataDir } = settings;
   let composition: Composition | undefined;
+  let telemetry: Telemetry | undefined;
   try {
     // To stderr, since stdout is for people who want to know what to type.
     const log = await logger({ level: settings.logLevel, to: "stderr" });
-    const telemetry = await telemetryFor(settings, log);
+    // Before what it measures is made, and stopped as the last thing.
+    telemetry = await telemetryFor(settings, log);
     // Without RabbitMQ, what waits in queues is kept beside the rest of the data.
     const journalDir = systems.find((system) => system.journalDir !== undefined)?.journalDir ?? dataDir;
     const transport = await fromEnv({ log, env: { ...process.env, WARREN_DATA: journalDir } });
     composition = await compose({ systems, names, transport, log });
     // From here on, so that a signal ends the waiting for a broker as well.
-    void runUntilSignal(composition.app, {
-      first: composition.stop,
-      last: () => telemetry?.stop(),
-      limitMs: stopLimitMs,
-    });
+    const last = (): Promise<void> | undefined => telemetry?.stop();
+    void runUntilSignal(composition.app, { first: composition.stop, last, limitMs: stopLimitMs });
     // Before it starts, so that a process which waits for its broker is seen to.
     const { healthPort: port, host } = settings;
     if (port !== undefined) await serveHealth(composition.app, { port, host });
@@ -76,6 +76,7 @@ async function run(systems: readonly System[], settings: Settings, about: About)
     // So that this process knows of all instances, and not only of those of its own services.
     if (telemetry !== undefined) await composition.app.directory();
     await announce(composition, { systems, settings, command: about.command }, page.resolve);
+    if (telemetry?.metricsUrl !== undefined) process.stdout.write(`Metrics are at ${telemetry.metricsUrl}\n`);
   } catch (error) {
     // Ctrl-C while it waited for the broker: that is no failure, and the end is under way.
     if (isFault(error) && error.code === "STOPPED") return;

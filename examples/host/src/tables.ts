@@ -49,9 +49,9 @@ async function storeOf<T>(
   { name, prefers = "sqlite" }: Tables<T>,
 ): Promise<Store<Kysely<T>>> {
   if (databaseUrl === undefined || prefers === "sqlite")
-    return sqlite({ file: join(dataDir, `${name}.db`), client: kyselyOn<T> });
+    return sqlite({ name, file: join(dataDir, `${name}.db`), client: kyselyOn<T> });
   // Loaded here, so that who has no PostgreSQL needs no driver for it.
   const { postgres } = await import("warren/postgres");
   const schema = schemaSuffix === undefined ? name : `${name}_${schemaSuffix}`;
-  return postgres({ url: databaseUrl, schema, client: kyselyOn<T> });
+  return postgres({ name, url: databaseUrl, schema, client: kyselyOn<T> });
 }

@@ -1,6 +1,7 @@
 import type { Logger } from "warren";
 import type { Telemetry } from "warren/telemetry";
 import type { Settings } from "./settings.ts";
+import { version } from "./version.ts";
 
 /**
  * Has this process measured and traced, where the settings say where that goes: Prometheus at METRICS_PORT, a collector at
@@ -12,5 +13,5 @@ export async function telemetryFor(
 ): Promise<Telemetry | undefined> {
   if (metricsPort === undefined && !hasCollector) return undefined;
   const { startTelemetry } = await import("warren/telemetry");
-  return startTelemetry({ service: "warren-examples", port: metricsPort ?? false, host, log });
+  return startTelemetry({ service: "warren-examples", version, port: metricsPort ?? false, host, log });
 }

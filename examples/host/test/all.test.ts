@@ -52,6 +52,22 @@ test("npm start serves market, orders and movies behind one gateway, and every c
   expect(started.said.stderr).toBe("");
 });
 
+test("METRICS_PORT serves what Prometheus reads, of the gateway, the services and their stores", async () => {
+  await using started = start([], { METRICS_PORT: "0" });
+  const url = await started.ready();
+  await http("POST", `${url}/movies`, { json: { title: "Playtime" } });
+  await vi.waitFor(() => expect(started.said.stdout).toContain("Metrics are at"));
+  const metricsUrl = /Metrics are at (\S+)/.exec(started.said.stdout)![1]!;
+  await vi.waitFor(async () => {
+    const text = await (await fetch(metricsUrl)).text();
+    expect(text).toMatch(/^http_server_request_duration_seconds_count\{.*http_route="\/movies".* 1$/m);
+    expect(text).toMatch(/^warren_instances\{.*service="db",version="0\.1\.0".* 1$/m);
+    expect(text).toMatch(/^warren_outbox_entries\{store="orders"\} /m);
+  });
+  started.signal("SIGTERM");
+  expect(await started.ended).toBe(0);
+});
+
 test("the start page says what can be tried, as text and as a page, and nothing secret", async () => {
   await using started = start();
   const url = await started.ready();

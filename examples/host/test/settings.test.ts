@@ -18,6 +18,8 @@ describe("settings", () => {
       port: 8080,
       healthPort: undefined,
       dataDir: resolve("data"),
+      metricsPort: undefined,
+      hasCollector: false,
       databaseUrl: undefined,
       jwtSecret: undefined,
       failures: { share: 0, seed: "1" },

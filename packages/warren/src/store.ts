@@ -4,7 +4,7 @@
  * of the application, so that one transaction changes both.
  */
 export interface Store<D = Sql> {
-  /** `"sqlite"`, `"postgres"`, … for logs and metrics. */
+  /** `"sqlite"`, `"postgres"`, or what it was named, for health, logs and metrics. */
   readonly name: string;
   readonly dialect: Dialect;
   /** Opens the database. Idempotent. @throws Error naming the database that could not be opened */

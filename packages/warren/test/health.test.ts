@@ -44,6 +44,15 @@ function asked(store: Store<any>) {
   return { pings, store: { ...store, ping } };
 }
 
+it("calls each store by its name, and hides no other check behind it", async () => {
+  const named = ["orders", "transport", undefined].map((name) => sqlite({ name }));
+  const pg = postgres({ name: "stock", url: "postgres://nobody@127.0.0.1:1/none" });
+  expect(pg.name).toBe("stock");
+  await pg.close();
+  const { checks } = await (await started({ stores: named })).health();
+  expect(Object.keys(checks)).toEqual(["app", "transport", "orders", "transport-2", "sqlite"]);
+});
+
 describe.each(stores)("a process with a store on $name", ({ name, fresh }) => {
   it("is ready once it has started, and not before or after", async () => {
     const database = await fresh();

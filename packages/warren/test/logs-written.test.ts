@@ -90,4 +90,6 @@ it("survives that its folder is taken away, and says so once", async () => {
 it("refuses what cannot be meant", async () => {
   await expect(logger({ file: "x.log", pretty: true })).rejects.toThrow("not to a `file`");
   await expect(logger({ file: { path: "x.log", keep: 0 } })).rejects.toThrow("`file.keep` is 0");
+  const nowhere = join(import.meta.filename, "x.log");
+  await expect(logger({ file: nowhere })).rejects.toThrow(`logger: no log can be kept at ${nowhere}: `);
 });

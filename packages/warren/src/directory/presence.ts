@@ -41,22 +41,37 @@ const refreshMs = { least: 90_000, most: 180_000 };
 /** After a broker's restart all processes come back at once. */
 const spreadMs = 500;
 
+/** A shorter time holds little more than the answering of a question, which makes an idle loop look busy. */
+const leastMeasuredMs = 1_000;
+
+/** How busy the event loop was since it was last measured, from 0 to 1; what it was then, if that is a moment ago. */
+function busyness(): () => number {
+  let from: EventLoopUtilization | undefined;
+  let known = 0;
+  return () => {
+    const now = performance.eventLoopUtilization();
+    const { idle, active, utilization } = from ? performance.eventLoopUtilization(now, from) : now;
+    if (from === undefined || idle + active >= leastMeasuredMs) {
+      from = now;
+      known = Math.round(utilization * 1_000) / 1_000;
+    }
+    return known;
+  };
+}
+
 export function presence(options: PresenceOptions): Presence {
   const { transport, clock, random, log, contracts, observer } = options;
   let phase: Presence["phase"] = "new";
   let since = 0;
   let away = false;
-  let measured: EventLoopUtilization | undefined;
+  const busy = busyness();
   let services: Message["services"] = [];
   let timer: Timer | undefined;
   let unwatch = (): void => {};
 
   function message(said: Message["said"], to?: string): Outgoing {
-    const now = performance.eventLoopUtilization();
-    const { utilization } = measured ? performance.eventLoopUtilization(now, measured) : now;
-    measured = now;
     const { instance, version } = options;
-    const load = { handlers: options.active(), eventLoop: Math.round(utilization * 1_000) / 1_000 };
+    const load = { handlers: options.active(), eventLoop: busy() };
     return presenceMessage(
       { said, instance, version, host: thisHost, pid: process.pid, since, load, services },
       to,

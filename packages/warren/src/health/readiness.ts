@@ -16,8 +16,11 @@ export interface ReadinessOptions {
 
 /** Tells whether a process can do its work. Never rejects. */
 export function readiness({ idle, transport, stores, clock, log }: ReadinessOptions): () => Promise<Health> {
-  const asked = stores.map((store, at) => {
-    const before = stores.slice(0, at).filter(({ name }) => name === store.name).length;
+  // Whoever names a store like another check hides neither.
+  const taken = ["app", "transport"];
+  const asked = stores.map((store) => {
+    const before = taken.filter((name) => name === store.name).length;
+    taken.push(store.name);
     return [
       before === 0 ? store.name : `${store.name}-${before + 1}`,
       storeCheck(store, clock, log),

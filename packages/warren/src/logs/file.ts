@@ -32,6 +32,8 @@ export async function rolling(options: FileOptions): Promise<DestinationStream> 
     mode: 0o640,
     sync: true,
     maxLength: maxWaiting,
+  }).catch((cause: Error) => {
+    throw new Error(`logger: no log can be kept at ${path}: ${cause.message}`, { cause });
   });
   let isBroken = false;
   // A full disk shall not end the process. Nobody would know of it, though.

@@ -9,6 +9,8 @@ import { queryOn } from "./query.ts";
 import { transaction } from "./transaction.ts";
 
 export interface PostgresOptions<D> {
+  /** What health, metrics and logs call it; where one process has several, they are told apart by it. @default "postgres" */
+  readonly name?: string | undefined;
   /**
    * Where the database is, `postgres://user:password@host:5432/database`. Encrypted with `?sslmode=verify-full`, with
    * `&sslrootcert=<file>` for an authority of your own.
@@ -44,7 +46,13 @@ export interface PostgresOptions<D> {
  * @throws TypeError for a `url` that is none, or a time that is none
  */
 export function postgres<D = Sql>(options: PostgresOptions<D>): Store<D> {
-  const { schema, client = (sql) => sql as D, maxConnections = 10, prepare = true } = options;
+  const {
+    name = "postgres",
+    schema,
+    client = (sql) => sql as D,
+    maxConnections = 10,
+    prepare = true,
+  } = options;
   if ((options.url === undefined) === (options.pool === undefined))
     throw new TypeError("The PostgreSQL store needs either a url or a pool.");
   if (options.url !== undefined) checkUrl(options.url);
@@ -125,7 +133,7 @@ export function postgres<D = Sql>(options: PostgresOptions<D>): Store<D> {
   }
 
   return {
-    name: "postgres",
+    name,
     dialect,
     client,
     async open() {

@@ -9,6 +9,8 @@ import { type Statements, statements } from "./statements.ts";
 import { type Writer, writer } from "./writer.ts";
 
 export interface SqliteOptions<D> {
+  /** What health, metrics and logs call it; where one process has several, they are told apart by it. @default "sqlite" */
+  readonly name?: string | undefined;
   /** Where the database is; made where it is missing, with its folder. @default in memory, gone with the process */
   readonly file?: string | undefined;
   /** The application's own client, made over `sql`: what handlers get as `db`. @default `sql` itself */
@@ -33,7 +35,8 @@ const dialect: Dialect = {
  * @throws TypeError for a `file` that is no path
  */
 export function sqlite<D = Sql>(options: SqliteOptions<D> = {}): Store<D> {
-  const { file, client = (sql) => sql as D, busyTimeoutMs = 5_000, clock = systemClock } = options;
+  const { name = "sqlite", file, client = (sql) => sql as D, busyTimeoutMs = 5_000 } = options;
+  const { clock = systemClock } = options;
   if (file !== undefined && (file.trim() === "" || file === ":memory:"))
     throw new TypeError(
       `sqlite: \`file\` is "${file}"; give the path of a file, or leave it out for a database in memory.`,
@@ -64,7 +67,7 @@ export function sqlite<D = Sql>(options: SqliteOptions<D> = {}): Store<D> {
   }
 
   return {
-    name: "sqlite",
+    name,
     dialect,
     client,
     async open() {

@@ -22,8 +22,14 @@ export function asJson(conversation: Conversation): object {
   };
 }
 
-/** An answer that lacks something must not look like a whole one. */
+/** An answer that lacks something must not look like a whole one. One line for a reason, however many share it. */
 export function tellUnanswered(unanswered: readonly Unanswered[]): void {
-  for (const { who, why } of unanswered)
-    console.error(`Not asked, so what it knows is missing: ${oneLine(who)} (${oneLine(why)}).`);
+  const byReason = Map.groupBy(unanswered, ({ who, why }) => why.replace(`Service "${who}"`, "The service"));
+  for (const [reason, group] of byReason) {
+    const [names, knows] = [
+      group.map(({ who }) => who).join(", "),
+      group.length === 1 ? "it knows" : "they know",
+    ];
+    console.error(`Not asked, so what ${knows} is missing: ${oneLine(names)} (${oneLine(reason)}).`);
+  }
 }

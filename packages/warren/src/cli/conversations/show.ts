@@ -13,7 +13,10 @@ export function show(id: string, { data = false, json }: ShowOptions): Promise<v
   return inRunningSystem(async ({ transport }) => {
     const { conversation, unanswered } = await conversations(transport).show(id, { data });
     if (conversation === undefined)
-      console.error(`Nobody knows of a conversation ${oneLine(id)}. See: npx warren conversations list`);
+      console.error(
+        `Nobody knows of a conversation ${oneLine(id)}. What is done is known of reactions with undo, sagas and schedules only.\n` +
+          "See: npx warren conversations list",
+      );
     else if (json === true) console.log(terminalJson(asJson(conversation), 2));
     else print(conversation);
     tellUnanswered(unanswered);
