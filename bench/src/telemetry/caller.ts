@@ -7,9 +7,10 @@ import { payload } from "../rpc/payload.ts";
 import { type Mode, setUp } from "./sdk.ts";
 
 const { mode, ...how } = argument<Load & { mode: Mode }>();
-setUp(mode);
+const metricsUrl = await setUp(mode);
 const shop = app({ transport: rabbitmq(process.env.AMQP_URL!), log: silent });
 await shop.start();
+say({ metricsUrl });
 const client = shop.client(echo);
 let calls = 0;
 const once = (): Promise<unknown> => {

@@ -4,7 +4,7 @@ import { argument, heard, say } from "../child.ts";
 import { echo } from "../rpc/contract.ts";
 import { type Mode, setUp } from "./sdk.ts";
 
-setUp(argument<{ mode: Mode }>().mode);
+const metricsUrl = await setUp(argument<{ mode: Mode }>().mode);
 const shop = app({
   transport: rabbitmq(process.env.AMQP_URL!),
   services: [service(echo, { methods: { echo: (input) => input } })],
@@ -12,6 +12,6 @@ const shop = app({
 });
 await shop.start();
 const before = process.cpuUsage();
-say({});
+say({ metricsUrl });
 await heard();
 say(process.cpuUsage(before));

@@ -1,4 +1,4 @@
-import { type Attributes, context, type Span, SpanKind, trace } from "@opentelemetry/api";
+import { type Attributes, context, type Span, SpanKind, type Tracer, trace } from "@opentelemetry/api";
 import type { Method } from "../contract/method.ts";
 import { isFault } from "../fault.ts";
 import type { Outgoing } from "../message.ts";
@@ -13,22 +13,12 @@ import { errorType } from "./outcome.ts";
 import { type Signals, seconds } from "./signals.ts";
 import { baggageIn, contextFrom, isUnsampled, spanContextOf, traceOfSpan } from "./w3c.ts";
 
-/** One call while it is under way. */
-interface FollowedCall {
-  readonly sent: Sent;
-  readonly began: number;
-  readonly worker: WorkerCounts | undefined;
-  readonly span: Span | undefined;
-  /** What it hands on. */
-  readonly trail: Trail;
-}
-
 /** What is made once for each method that is called, or event that is published. */
 interface Sent {
   readonly name: string;
   readonly attributes: Attributes;
   readonly declared: ReadonlySet<string>;
-  readonly durations: ByOutcome;
+  readonly durations: ByOutcome | undefined;
   readonly sent: Count | undefined;
 }
 
@@ -48,47 +38,58 @@ export function trailNow(trail: Trail): Trail {
 
 /** Each call has one span, from its beginning to its answer: its caller waits that long. */
 export function followedCalls(signals: Signals, caller: Caller): Caller {
-  const { tracer, counts, durations, clock } = signals;
+  const { tracer, counts, clock } = signals;
   const one = new WeakMap<Method, Sent>();
   const all = new WeakMap<Method, Sent>();
   const workers = workerCounts(signals);
 
-  /** @returns what the call hands on, and how to say what became of it */
-  function follow(sent: Sent, trail: Trail): FollowedCall {
-    const began = seconds(clock);
+  /** @param make makes the call, given what it hands on */
+  function follow<T>(sent: Sent, trail: Trail, make: (trail: Trail) => Promise<T>): Promise<T> {
     const worker = counts && workers(trail.service);
+    const began = worker === undefined ? 0 : seconds(clock);
     if (worker !== undefined) {
       sent.sent!.value++;
       worker.requested.value++;
     }
-    if (tracer === undefined) return { sent, began, worker, trail, span: undefined };
-    const from = trailNow(trail);
-    const parent = spanContextOf(from.trace);
-    if (isUnsampled(parent)) return { sent, began, worker, trail: from, span: undefined };
-    const span = tracer.startSpan(sent.name, { kind: SpanKind.CLIENT }, contextFrom(parent));
-    if (span.isRecording())
-      describeSpan(span, sent.attributes, { "messaging.message.conversation_id": trail.conversation });
-    return {
-      sent,
-      began,
-      worker,
-      span,
-      trail: { ...from, trace: traceOfSpan(span.spanContext(), from.trace) },
-    };
+    const from = tracer === undefined ? trail : trailNow(trail);
+    const span = tracer && begun(tracer, sent, from);
+    const made = make(
+      span === undefined ? from : { ...from, trace: traceOfSpan(span.spanContext(), from.trace) },
+    );
+    const recorded = span?.isRecording() ? span : undefined;
+    return worker === undefined && recorded === undefined ? made : ended(sent, began, worker, recorded, made);
   }
 
-  function ended<T>({ sent, began, worker, span }: FollowedCall, made: Promise<T>): Promise<T> {
+  /** @returns nothing where it is decided already that nothing of it is recorded */
+  function begun(tracer: Tracer, sent: Sent, { trace, conversation }: Trail): Span | undefined {
+    const parent = spanContextOf(trace);
+    if (isUnsampled(parent)) return undefined;
+    const span = tracer.startSpan(sent.name, { kind: SpanKind.CLIENT }, contextFrom(parent));
+    if (span.isRecording())
+      describeSpan(span, sent.attributes, { "messaging.message.conversation_id": conversation });
+    return span;
+  }
+
+  function ended<T>(
+    sent: Sent,
+    began: number,
+    worker: WorkerCounts | undefined,
+    span: Span | undefined,
+    made: Promise<T>,
+  ): Promise<T> {
     return made.then(
       (value) => {
-        durations?.call.record(seconds(clock) - began, sent.durations.of(undefined));
-        if (worker !== undefined) worker.answered.value++;
+        if (worker !== undefined) {
+          sent.durations!.record(seconds(clock) - began, undefined);
+          worker.answered.value++;
+        }
         span?.end();
         return value;
       },
       (error) => {
         const type = errorType(error, sent.declared);
-        durations?.call.record(seconds(clock) - began, sent.durations.of(type));
         if (worker !== undefined) {
+          sent.durations!.record(seconds(clock) - began, type);
           if (isFault(error) && error.from !== undefined) worker.refused.value++;
           else if (type === "UNAVAILABLE") worker.unreached.value++;
         }
@@ -103,29 +104,27 @@ export function followedCalls(signals: Signals, caller: Caller): Caller {
 
   return {
     ...caller,
-    call(method, input, options, trail) {
+    call(method, input, options, trail, codec) {
       let sent = one.get(method);
       if (sent === undefined) {
         sent = callOf(signals, method, names.requests(method.service), names.requests(method.service));
         one.set(method, sent);
       }
-      const followed = follow(sent, trail);
-      return ended(followed, caller.call(method, input, options, followed.trail));
+      return follow(sent, trail, (handed) => caller.call(method, input, options, handed, codec));
     },
-    every(method, input, options, trail) {
+    every(method, input, options, trail, codec) {
       let sent = all.get(method);
       if (sent === undefined) {
         sent = callOf(signals, method, `${names.instanceExchange}:${method.service}`, method.service);
         all.set(method, sent);
       }
-      const followed = follow(sent, trail);
-      return ended(followed, caller.every(method, input, options, followed.trail));
+      return follow(sent, trail, (handed) => caller.every(method, input, options, handed, codec));
     },
   };
 }
 
 function callOf(signals: Signals, { id, service, spec }: Method, destination: string, key: string): Sent {
-  const { system, instance, counts } = signals;
+  const { system, instance, counts, durations } = signals;
   const messaging = {
     "messaging.system": system,
     "messaging.operation.name": "send",
@@ -144,7 +143,7 @@ function callOf(signals: Signals, { id, service, spec }: Method, destination: st
       "warren.operation": id,
     },
     declared: new Set(Object.keys(spec.errors ?? {})),
-    durations: byOutcome(rpc),
+    durations: durations && byOutcome(durations.call, rpc),
     sent: counts?.of("messaging.client.sent.messages", { ...messaging, operation: id }),
   };
 }
@@ -154,7 +153,7 @@ export function followedPublishing(
   signals: Signals,
   transport: Pick<Transport, "publish">,
 ): Pick<Transport, "publish"> {
-  const { tracer, durations, clock, counts } = signals;
+  const { tracer, clock, counts } = signals;
   const events = new Map<string, Sent>();
   const workers = workerCounts(signals);
 
@@ -193,12 +192,12 @@ export function followedPublishing(
             };
       return transport.publish(traced).then(
         () => {
-          durations?.operation.record(seconds(clock) - began, sent.durations.of(undefined));
+          sent.durations?.record(seconds(clock) - began, undefined);
           span?.end();
         },
         (error) => {
           const type = errorType(error, sent.declared);
-          durations?.operation.record(seconds(clock) - began, sent.durations.of(type));
+          sent.durations?.record(seconds(clock) - began, type);
           if (span !== undefined) {
             tellError(span, type, false, error);
             span.end();
@@ -210,7 +209,12 @@ export function followedPublishing(
   };
 }
 
-function eventOf({ system, instance, counts }: Signals, id: string, destination: string, key: string): Sent {
+function eventOf(
+  { system, instance, counts, durations }: Signals,
+  id: string,
+  destination: string,
+  key: string,
+): Sent {
   const messaging = {
     "messaging.system": system,
     "messaging.operation.name": "publish",
@@ -227,7 +231,7 @@ function eventOf({ system, instance, counts }: Signals, id: string, destination:
       "warren.operation": id,
     },
     declared: new Set(),
-    durations: byOutcome(common),
+    durations: durations && byOutcome(durations.operation, common),
     sent: counts?.of("messaging.client.sent.messages", common),
   };
 }
