@@ -1,4 +1,5 @@
 import { type Attributes, context, type Span, SpanKind, type Tracer, trace } from "@opentelemetry/api";
+import type { Codec } from "../codec/codec.ts";
 import type { Method } from "../contract/method.ts";
 import { isFault } from "../fault.ts";
 import type { Outgoing } from "../message.ts";
@@ -43,8 +44,16 @@ export function followedCalls(signals: Signals, caller: Caller): Caller {
   const all = new WeakMap<Method, Sent>();
   const workers = workerCounts(signals);
 
-  /** @param make makes the call, given what it hands on */
-  function follow<T>(sent: Sent, trail: Trail, make: (trail: Trail) => Promise<T>): Promise<T> {
+  /** @param make makes the call. With what it is given, as a closure would be one more thing made per call */
+  function follow<O, T>(
+    sent: Sent,
+    make: (method: Method, input: unknown, options: O, trail: Trail, codec?: Codec) => Promise<T>,
+    method: Method,
+    input: unknown,
+    options: O,
+    trail: Trail,
+    codec: Codec | undefined,
+  ): Promise<T> {
     const worker = counts && workers(trail.service);
     const began = worker === undefined ? 0 : seconds(clock);
     if (worker !== undefined) {
@@ -53,9 +62,9 @@ export function followedCalls(signals: Signals, caller: Caller): Caller {
     }
     const from = tracer === undefined ? trail : trailNow(trail);
     const span = tracer && begun(tracer, sent, from);
-    const made = make(
-      span === undefined ? from : { ...from, trace: traceOfSpan(span.spanContext(), from.trace) },
-    );
+    const handed =
+      span === undefined ? from : { ...from, trace: traceOfSpan(span.spanContext(), from.trace) };
+    const made = make(method, input, options, handed, codec);
     const recorded = span?.isRecording() ? span : undefined;
     return worker === undefined && recorded === undefined ? made : ended(sent, began, worker, recorded, made);
   }
@@ -110,7 +119,7 @@ export function followedCalls(signals: Signals, caller: Caller): Caller {
         sent = callOf(signals, method, names.requests(method.service), names.requests(method.service));
         one.set(method, sent);
       }
-      return follow(sent, trail, (handed) => caller.call(method, input, options, handed, codec));
+      return follow(sent, caller.call, method, input, options, trail, codec);
     },
     every(method, input, options, trail, codec) {
       let sent = all.get(method);
@@ -118,7 +127,7 @@ export function followedCalls(signals: Signals, caller: Caller): Caller {
         sent = callOf(signals, method, `${names.instanceExchange}:${method.service}`, method.service);
         all.set(method, sent);
       }
-      return follow(sent, trail, (handed) => caller.every(method, input, options, handed, codec));
+      return follow(sent, caller.every, method, input, options, trail, codec);
     },
   };
 }
