@@ -1,42 +1,101 @@
 import { setMaxListeners } from "node:events";
 import type { AppOptions } from "./application.ts";
 import type { Codec } from "./codec/codec.ts";
-import { compressionOf } from "./codec/compression.ts";
+import { type Compression, compressionOf } from "./codec/compression.ts";
 import { json } from "./codec/json.ts";
-import { reading } from "./codec/reading.ts";
-import { type AnyContract } from "./contract/contract.ts";
-import { presence } from "./directory/presence.ts";
+import { type Reading, reading } from "./codec/reading.ts";
+import type { AnyContract } from "./contract/contract.ts";
+import { type Presence, presence } from "./directory/presence.ts";
 import { type EventPublisher, eventPublisher } from "./events/publisher.ts";
-import { idSource, randomId, systemRandom } from "./id.ts";
+import { idSource, type Random, randomId, systemRandom } from "./id.ts";
+import type { InstanceOptions } from "./instance.ts";
+import type { Logger } from "./log.ts";
 import { plainLogger } from "./logs/plain.ts";
-import { delivery } from "./outbox/delivery.ts";
+import { type Deliver, delivery } from "./outbox/delivery.ts";
 import { type RelayOptions, relay } from "./outbox/relay.ts";
-import { entryWriter } from "./outbox/writer.ts";
-import { burying } from "./retry/bury.ts";
-import { mover } from "./retry/move.ts";
-import { retrier } from "./retry/retrier.ts";
+import { type EntryWriter, entryWriter } from "./outbox/writer.ts";
+import { type Bury, burying } from "./retry/bury.ts";
+import { type Move, mover } from "./retry/move.ts";
+import { type RetryLater, retrier } from "./retry/retrier.ts";
 import { type Caller, caller } from "./rpc/caller.ts";
 import type { MakeCall } from "./rpc/outgoing.ts";
+import type { SagaHost } from "./saga/host.ts";
 import { sagaParts } from "./saga/sagas.ts";
 import type { InvocationScope } from "./service/invocation.ts";
-import type { Place } from "./service/middleware.ts";
-import { running } from "./service/running.ts";
+import type { Middleware, Place } from "./service/middleware.ts";
+import { type Running, running } from "./service/running.ts";
 import type { Service } from "./service/service.ts";
 import { sharedQueues } from "./service/topology.ts";
 import { expiringOf } from "./store/retention.ts";
 import { type StoreRuntime, storeRuntime } from "./store/runtime.ts";
 import type { Store } from "./store.ts";
 import type { Observed } from "./telemetry/gauges.ts";
+import type { Probe } from "./telemetry/probe.ts";
 import { telemetry } from "./telemetry/telemetry.ts";
-import { systemClock } from "./time.ts";
+import { type Clock, systemClock } from "./time.ts";
+import type { Transport } from "./transport.ts";
 import { wholeNumber } from "./whole-number.ts";
 
 const defaultCalls = 10_000;
 const defaultCallBytes = 256 * 2 ** 20;
 const defaultAbandoned = 1_000;
 
+/** What nearly all parts are told. */
+interface Common {
+  readonly probe: Probe | undefined;
+  readonly transport: Transport;
+  readonly codec: Codec;
+  readonly reading: Reading;
+  readonly compression: Compression | undefined;
+  readonly clock: Clock;
+  readonly nextId: () => string;
+  readonly log: Logger;
+  readonly instance: string;
+  readonly maxBytes: number;
+  readonly maxCalls: number;
+  readonly maxCallBytes: number;
+  readonly maxAbandoned: number;
+}
+
+/** What sends: calls, events, entries of an outbox, retries and dead letters. */
+interface Sending {
+  readonly calls: Caller;
+  readonly publisher: EventPublisher;
+  readonly writer: EntryWriter;
+  readonly ending: AbortController;
+  readonly move: Move;
+  readonly bury: Bury;
+  readonly deliver: Deliver;
+  readonly retryLater: RetryLater;
+}
+
+export interface Parts extends Common, Sending {
+  /** With those that Warren makes for sagas. */
+  readonly services: readonly Service[];
+  readonly sagaNames: readonly string[];
+  readonly hosts: readonly SagaHost[];
+  readonly runtimes: readonly StoreRuntime[];
+  runtimeOf(store: Store<any>): StoreRuntime | undefined;
+  readonly use: readonly Middleware[];
+  readonly place: Place;
+  readonly random: Random;
+  readonly running: Running;
+  readonly presence: Presence;
+  readonly scope: ScopeOf;
+  /** Has what the app is made of observed; @returns ends it */
+  observe(told: Pick<Observed, "isReady" | "workers">): () => void;
+  scopeOf(service: Service): Pick<InstanceOptions, "service" | "use" | "scope">;
+}
+
+type ScopeOf = (
+  contract: AnyContract,
+  uses: Record<string, AnyContract>,
+  store?: Store<any>,
+  codec?: Codec,
+) => InvocationScope;
+
 /** Makes the parts and connects them; no part does anything yet. */
-export function assemble(options: AppOptions) {
+export function assemble(options: AppOptions): Parts {
   const { use = [], random = systemRandom } = options;
   const sagas = sagaParts(options.sagas ?? [], options.clock ?? systemClock);
   const services = [...(options.services ?? []), ...sagas.services];
@@ -49,12 +108,7 @@ export function assemble(options: AppOptions) {
     { ...options, services, stores: [...(options.stores ?? []), ...sagas.stores] },
     { transport, deliver, clock, log, instance },
   );
-  const scope = (
-    contract: AnyContract,
-    uses: Record<string, AnyContract>,
-    store?: Store<any>,
-    codec: Codec = common.codec,
-  ): InvocationScope => ({
+  const scope: ScopeOf = (contract, uses, store, codec = common.codec) => ({
     ...{ codec, contract, uses, instance, publisher, writer, clock },
     log: log.child({ service: contract.name }),
     caller: calls,
@@ -82,7 +136,7 @@ export function assemble(options: AppOptions) {
       active: () => runs.active,
     }),
     scope,
-    observe: (told: Pick<Observed, "isReady" | "workers">): (() => void) =>
+    observe: (told) =>
       probe?.observe({
         transport,
         services: services.map((service) => ({
@@ -93,7 +147,7 @@ export function assemble(options: AppOptions) {
         version: options.version,
         ...told,
       }) ?? (() => {}),
-    scopeOf: (service: Service) => ({
+    scopeOf: (service) => ({
       service,
       // What keeps events for sagas is Warren's own: nobody is to be let in there, and nothing of theirs is to be counted.
       use: sagas.services.includes(service) ? [] : use,
@@ -107,8 +161,7 @@ export function assemble(options: AppOptions) {
   };
 }
 
-/** What nearly all parts are told. */
-function commonParts(options: AppOptions, services: readonly Service[]) {
+function commonParts(options: AppOptions, services: readonly Service[]): Common {
   const { transport, codec = json, clock = systemClock, random = systemRandom, limits = {} } = options;
   const instance = randomId(random, 12);
   return {
@@ -131,8 +184,7 @@ function commonParts(options: AppOptions, services: readonly Service[]) {
   };
 }
 
-/** What sends: calls, events, entries of an outbox, retries and dead letters. */
-function sendingParts(options: AppOptions, common: ReturnType<typeof commonParts>) {
+function sendingParts(options: AppOptions, common: Common): Sending {
   const { transport, clock, log, instance, probe } = common;
   const { random = systemRandom, version } = options;
   const place: Place = { around: "calls", clock, log };
