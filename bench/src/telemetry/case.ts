@@ -6,7 +6,7 @@ import { figure, grid, machine } from "../report.ts";
 import { type Mode, modes } from "./sdk.ts";
 
 interface Run extends Measured {
-  /** Of both processes, the warm-up included. */
+  /** Of both processes, per call. */
   readonly cpuMicroseconds: number;
 }
 
@@ -76,6 +76,8 @@ async function measure(mode: Mode, url: string, seconds: number): Promise<Run> {
     try {
       const calling = await caller.next<Started>();
       scraping = setInterval(() => void scrape([serving, calling]), scrapeEveryMs);
+      await caller.next();
+      process.kill(service.pid, "SIGUSR2");
       const { calls, ...called } = await caller.next<Measured & NodeJS.CpuUsage & { calls: number }>();
       service.tell({});
       const served = await service.next<NodeJS.CpuUsage>();

@@ -11,7 +11,11 @@ const shop = app({
   log: silent,
 });
 await shop.start();
-const before = process.cpuUsage();
+let before = process.cpuUsage();
+// The warm-up is over: what it took to compile all this is not what a call costs.
+process.on("SIGUSR2", () => {
+  before = process.cpuUsage();
+});
 say({ metricsUrl });
 await heard();
 say(process.cpuUsage(before));
