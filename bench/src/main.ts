@@ -26,8 +26,8 @@ Cases
   directory  10, 100 and 1,000 simulated instances: the directory's messages, the memory of a listener, and how soon
              it knows who joined, left or was killed. By default traffic over 135 s, after which each instance has said
              once that it is there.
-  telemetry  Calls on RabbitMQ without OpenTelemetry, with traces and metrics, with traces that are sampled out, and with
-             metrics alone.
+  telemetry  Calls on RabbitMQ without OpenTelemetry, and with startTelemetry as it is by default, with every trace
+             recorded, with none recorded, with and without metrics, and with metrics alone.
   orders     The orders example at 100 orders/s: from ordered to shipped, through four services in one process on SQLite.
              By default one round of 60 s.
 

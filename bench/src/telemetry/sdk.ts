@@ -1,48 +1,31 @@
-import { context, metrics, trace } from "@opentelemetry/api";
-import { AsyncLocalStorageContextManager } from "@opentelemetry/context-async-hooks";
-import {
-  AggregationTemporality,
-  MeterProvider,
-  PeriodicExportingMetricReader,
-} from "@opentelemetry/sdk-metrics";
-import {
-  AlwaysOnSampler,
-  BatchSpanProcessor,
-  ParentBasedSampler,
-  TraceIdRatioBasedSampler,
-  TracerProvider,
-} from "@opentelemetry/sdk-trace";
+import { BatchSpanProcessor } from "@opentelemetry/sdk-trace";
+import { silent } from "warren";
+import { startTelemetry, type TelemetryOptions } from "warren/telemetry";
 
-/** `off`: no SDK. `on`: every call traced and measured. `out`: traced, and none of it sampled. `metrics`: measured. */
-export const modes = ["off", "on", "out", "metrics"] as const;
-export type Mode = (typeof modes)[number];
+// Spans go to an exporter that drops them: what a collector costs is not Warren's.
+const exporter = {
+  export: (_spans: unknown, told: (result: { code: number }) => void) => told({ code: 0 }),
+  shutdown: async () => {},
+};
+const traced = { spanProcessors: [new BatchSpanProcessor({ exporter })] };
 
-const done = { code: 0 } as const;
+/** What is set up in each mode; nothing in `off`. */
+const setUps = {
+  off: undefined,
+  default: traced,
+  all: { ...traced, sampleRatio: 1 },
+  none: { ...traced, sampleRatio: 0 },
+  bare: { ...traced, sampleRatio: 0, metrics: false },
+  metrics: { traces: false },
+} satisfies Record<string, TelemetryOptions | undefined>;
 
-/** The SDK as a program sets it up, with exporters that drop what they get: what those cost is not Warren's. */
-export function setUp(mode: Mode): void {
-  if (mode === "off") return;
-  context.setGlobalContextManager(new AsyncLocalStorageContextManager().enable());
-  if (mode !== "metrics") {
-    const root = mode === "on" ? new AlwaysOnSampler() : new TraceIdRatioBasedSampler(0);
-    const exporter = {
-      export: (_spans: unknown, told: (result: { code: number }) => void) => told(done),
-      shutdown: async () => {},
-    };
-    trace.setGlobalTracerProvider(
-      new TracerProvider({
-        sampler: new ParentBasedSampler({ root }),
-        spanProcessors: [new BatchSpanProcessor({ exporter })],
-      }),
-    );
-  }
-  if (mode === "out") return;
-  const exporter = {
-    export: (_metrics: unknown, told: (result: { code: number }) => void) => told(done),
-    forceFlush: async () => {},
-    shutdown: async () => {},
-    selectAggregationTemporality: () => AggregationTemporality.CUMULATIVE,
-  };
-  const reader = new PeriodicExportingMetricReader({ exporter, exportIntervalMillis: 2_000 });
-  metrics.setGlobalMeterProvider(new MeterProvider({ readers: [reader] }));
+export type Mode = keyof typeof setUps;
+export const modes = Object.keys(setUps) as Mode[];
+
+/** @returns where the metrics are, as a Prometheus would be told; `undefined` where there are none */
+export async function setUp(mode: Mode): Promise<string | undefined> {
+  const options = setUps[mode];
+  if (options === undefined) return undefined;
+  const { metricsUrl } = await startTelemetry({ ...options, port: 0, host: "127.0.0.1", log: silent });
+  return metricsUrl;
 }

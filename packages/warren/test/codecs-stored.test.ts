@@ -20,6 +20,7 @@ import {
 import { codecs } from "./codec-values.ts";
 import { faultOf } from "./shape-world.ts";
 import { type FreshDatabase, freshSqlite } from "./stores.ts";
+import { sdk } from "./telemetry-world.ts";
 
 const { messagePack, bson, json } = codecs;
 const rich = z.object({
@@ -273,9 +274,13 @@ it("what waits in an outbox is shown as JSON to those who ask about a conversati
   });
 });
 
-it("middleware around calls hands on what a service's calls are written in", async () => {
+it.each([
+  ["middleware", {}],
+  ["telemetry", { telemetry: sdk().options }],
+])("what is around calls hands on what a service's calls are written in: %s", async (_, more) => {
   const taken: Rich[] = [];
   const made = await start({
+    ...more,
     outgoing: [(next) => (call) => next({ ...call, options: { ...call.options, timeoutMs: 1_000 } })],
     services: [
       service(shop, {

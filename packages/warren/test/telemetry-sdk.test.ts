@@ -18,7 +18,7 @@ afterEach(() => void vi.unstubAllEnvs());
 describe("traces", () => {
   it("go to the collector when telemetry stops, with the service and its version", async () => {
     const to = await collector();
-    const telemetry = await started({ endpoint: to.url, service: "shop", version: "1.2.3" });
+    const telemetry = await started({ endpoint: to.url, sampleRatio: 1, service: "shop", version: "1.2.3" });
     span("sell");
     await telemetry.stop();
     expect(spansIn(to).map(({ name }) => name)).toEqual(["sell"]);
@@ -36,7 +36,10 @@ describe("traces", () => {
     vi.stubEnv("OTEL_EXPORTER_OTLP_COMPRESSION", "gzip");
     vi.stubEnv("OTEL_SERVICE_NAME", "of the environment");
     vi.stubEnv("OTEL_RESOURCE_ATTRIBUTES", "deployment.environment.name=test,service.namespace=a%2Cb");
-    const telemetry = await started({ attributes: { "service.namespace": "of the options" } });
+    const telemetry = await started({
+      sampleRatio: 1,
+      attributes: { "service.namespace": "of the options" },
+    });
     span("sell");
     await telemetry.stop();
     expect(to.received.find(({ path }) => path === "/v1/traces")!.encoding).toBe("gzip");
@@ -62,7 +65,7 @@ describe("traces", () => {
   it("are sent again where the collector cannot take them now", async () => {
     const to = await collector();
     to.answerWith(503);
-    const telemetry = await started({ endpoint: to.url });
+    const telemetry = await started({ endpoint: to.url, sampleRatio: 1 });
     span("sell");
     const stopped = telemetry.stop();
     await vi.waitFor(() => expect(to.requests).toBeGreaterThan(0));
@@ -83,7 +86,7 @@ describe("traces", () => {
     ],
   ])("do not hold up the end of a process: %s", async (_, endpoint) => {
     const log = recorder();
-    const telemetry = await started({ endpoint: await endpoint(), flushMs: 100, log });
+    const telemetry = await started({ endpoint: await endpoint(), sampleRatio: 1, flushMs: 100, log });
     span("sell");
     const began = performance.now();
     await telemetry.stop();
@@ -102,6 +105,20 @@ describe("traces", () => {
     });
     context.with(parent, () => span("goes on"));
     expect(exporter.getFinishedSpans().map(({ name }) => name)).toEqual(["goes on"]);
+  });
+
+  it.each([
+    [{}, 40, 180],
+    [{ OTEL_TRACES_SAMPLER_ARG: "1" }, 1_000, 1_000],
+    [{ OTEL_TRACES_SAMPLER: "always_on" }, 1_000, 1_000],
+  ])("are one in ten, unless the environment says otherwise: %o", async (variables, least, most) => {
+    const exporter = new InMemorySpanExporter();
+    for (const [name, value] of Object.entries(variables)) vi.stubEnv(name, value);
+    await started({ spanProcessors: [new SimpleSpanProcessor({ exporter })] });
+    for (let n = 0; n < 1_000; n++) span("begins here");
+    const recorded = exporter.getFinishedSpans().length;
+    expect(recorded).toBeGreaterThanOrEqual(least);
+    expect(recorded).toBeLessThanOrEqual(most);
   });
 
   it("take their context through what is awaited, and baggage with them", async () => {
@@ -325,7 +342,7 @@ describe("apps that are made after telemetry has started", () => {
 
   it("are traced to the collector as one, and measured together", async () => {
     const to = await collector();
-    const telemetry = await started({ endpoint: to.url });
+    const telemetry = await started({ endpoint: to.url, sampleRatio: 1 });
     const told = sink<number>();
     const shopService = service(shop, { methods: { sell: ({ n }, { emit }) => emit.sold({ n }) } });
     const on = { "sdk-shop.sold": ({ n }: { n: number }) => told.put(n) };

@@ -22,7 +22,7 @@ export interface TelemetryOptions {
   readonly traces?: boolean;
   /**
    * Which share of the traces that begin here is recorded, from 0 to 1. Whoever goes on with a trace does as its beginner
-   * did. @default OTEL_TRACES_SAMPLER and OTEL_TRACES_SAMPLER_ARG, else 1
+   * did. @default OTEL_TRACES_SAMPLER and OTEL_TRACES_SAMPLER_ARG, else 0.1
    */
   readonly sampleRatio?: number;
   /** Further places for spans to go. */

@@ -21,7 +21,8 @@ export interface ScrapedReader {
   read(): Promise<string>;
 }
 
-export function scrapedReader(maxSeries: number, log: Logger): ScrapedReader {
+/** @param beside what is measured beside the SDK */
+export function scrapedReader(maxSeries: number, beside: MetricProducer, log: Logger): ScrapedReader {
   // Labels are those of the instruments alone: a query need not know which library measures.
   const serializer = new PrometheusSerializer(undefined, false, undefined, false, true);
   let producer: MetricProducer | undefined;
@@ -33,7 +34,14 @@ export function scrapedReader(maxSeries: number, log: Logger): ScrapedReader {
     selectAggregation: () => ({ type: AggregationType.DEFAULT }),
     selectAggregationTemporality: temporalityOf,
     selectCardinalityLimit: () => maxSeries,
-    collect: (options) => producer!.collect(options),
+    async collect(options) {
+      const [{ resourceMetrics, errors }, more] = await Promise.all([
+        producer!.collect(options),
+        beside.collect(options),
+      ]);
+      const scopeMetrics = [...resourceMetrics.scopeMetrics, ...more.resourceMetrics.scopeMetrics];
+      return { resourceMetrics: { ...resourceMetrics, scopeMetrics }, errors: [...errors, ...more.errors] };
+    },
     async shutdown() {},
     async forceFlush() {},
   };

@@ -16,6 +16,8 @@ import { wholeNumber } from "../whole-number.ts";
 import type { TelemetryOptions } from "./options.ts";
 
 const defaultPort = 9091;
+/** Enough to see what a system does, at a tenth of what it costs to record all of it. */
+const usualRatio = 0.1;
 
 /** Variables that are set to nothing are not set, as the specification of OpenTelemetry says. */
 function variable(name: string): string | undefined {
@@ -60,7 +62,8 @@ export function destinationOf(
 export function samplerOf({ sampleRatio }: TelemetryOptions): Sampler {
   if (sampleRatio !== undefined)
     return new ParentBasedSampler({ root: ratio(sampleRatio, "startTelemetry: `sampleRatio`") });
-  const name = variable("OTEL_TRACES_SAMPLER") ?? "parentbased_always_on";
+  const name = variable("OTEL_TRACES_SAMPLER");
+  if (name === undefined) return new ParentBasedSampler({ root: ratioOfEnvironment(usualRatio) });
   const [, parentBased, kind] = /^(parentbased_)?(.+)$/.exec(name)!;
   const root = namedSampler(kind!);
   if (root === undefined)
@@ -74,7 +77,12 @@ function namedSampler(kind: string): Sampler | undefined {
   if (kind === "always_on") return new AlwaysOnSampler();
   if (kind === "always_off") return new AlwaysOffSampler();
   if (kind !== "traceidratio") return undefined;
-  return ratio(Number(variable("OTEL_TRACES_SAMPLER_ARG") ?? 1), "OTEL_TRACES_SAMPLER_ARG");
+  return ratioOfEnvironment(1);
+}
+
+function ratioOfEnvironment(otherwise: number): Sampler {
+  const name = "OTEL_TRACES_SAMPLER_ARG";
+  return ratio(Number(variable(name) ?? otherwise), name);
 }
 
 function ratio(share: number, what: string): Sampler {

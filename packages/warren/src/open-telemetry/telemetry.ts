@@ -15,7 +15,8 @@ import { pino } from "pino";
 import { type Logger, silent } from "../log.ts";
 import { type Clock, delay, systemClock } from "../time.ts";
 import { wholeNumber } from "../whole-number.ts";
-import { durationViews, withBuckets } from "./buckets.ts";
+import { type BoundHistograms, boundHistograms } from "./bound-histograms.ts";
+import { durationViews, ownScope, withBuckets } from "./buckets.ts";
 import { tellComplaints } from "./complaints.ts";
 import { type MetricsServer, serveMetrics } from "./metrics-server.ts";
 import type { TelemetryOptions } from "./options.ts";
@@ -61,12 +62,12 @@ export async function startTelemetry(options: TelemetryOptions = {}): Promise<Te
   const flushMs = wholeNumber("startTelemetry: `flushMs`", options.flushMs, 5_000);
   const resource = resourceOf(options);
   const tracing = tracerProviderOf(options, resource);
-  const { provider, serve } = measuring(options, resource, log);
+  const { provider, own, serve } = measuring(options, resource, log, clock);
   const parts: Part[] = [tracing, provider].filter((part) => part !== undefined);
   let unregister = (): void => {};
   let server: MetricsServer | undefined;
   try {
-    unregister = register(tracing, provider && withBuckets(provider));
+    unregister = register(tracing, provider && withBuckets(provider, own!));
     server = await serve?.();
   } catch (error) {
     unregister();
@@ -108,30 +109,39 @@ function tracerProviderOf(options: TelemetryOptions, resource: Resource): Tracer
 
 interface Measuring {
   readonly provider?: SdkMeterProvider;
+  /** What is measured beside it, for the same readers. */
+  readonly own?: BoundHistograms;
   /** Begins to serve `/metrics`. */
   readonly serve?: () => Promise<MetricsServer>;
 }
 
-function measuring(options: TelemetryOptions, resource: Resource, log: Logger): Measuring {
+function measuring(options: TelemetryOptions, resource: Resource, log: Logger, clock: Clock): Measuring {
   const maxSeries = wholeNumber("startTelemetry: `maxSeries`", options.maxSeries, 2_000);
   const exportEveryMs = exportEveryMsOf(options);
   const address = addressOf(options);
   const destination = destinationOf(options, "metrics");
   if (options.metrics === false || (address === undefined && destination === undefined)) return {};
-  const scraped = scrapedReader(maxSeries, log);
-  const readers: IMetricReader[] = address === undefined ? [] : [scraped.reader];
-  if (destination !== undefined)
+  const own = boundHistograms(ownScope, resource, maxSeries, clock);
+  const readers: IMetricReader[] = [];
+  let serve: (() => Promise<MetricsServer>) | undefined;
+  if (address !== undefined) {
+    const { reader, read } = scrapedReader(maxSeries, own.producer(temporalityOf), log);
+    readers.push(reader);
+    serve = () => serveMetrics(address, read, log);
+  }
+  if (destination !== undefined) {
+    const exporter = metricExporter(destination);
     readers.push(
       new PeriodicExportingMetricReader({
-        exporter: metricExporter(destination),
+        exporter,
         exportIntervalMillis: exportEveryMs,
         cardinalityLimits: { default: maxSeries },
+        metricProducers: [own.producer(exporter.selectAggregationTemporality)],
       }),
     );
-  return {
-    provider: new SdkMeterProvider({ resource, readers, views: durationViews(maxSeries) }),
-    ...(address !== undefined && { serve: () => serveMetrics(address, scraped.read, log) }),
-  };
+  }
+  const provider = new SdkMeterProvider({ resource, readers, views: durationViews(maxSeries) });
+  return { provider, own, ...(serve !== undefined && { serve }) };
 }
 
 /** As the environment prefers it, except for gauges that are observed: see `temporalityOf`. */

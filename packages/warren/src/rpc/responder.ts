@@ -16,7 +16,7 @@ import type { PlacedMiddleware } from "../service/middleware.ts";
 import type { Running } from "../service/running.ts";
 import type { Service } from "../service/service.ts";
 import { OutcomeUnknown } from "../store.ts";
-import type { Probe, Seam } from "../telemetry/probe.ts";
+import type { Probe } from "../telemetry/probe.ts";
 import type { Clock } from "../time.ts";
 import type { Disposition, Handle, Transport } from "../transport.ts";
 import { answering } from "./answering.ts";
@@ -91,9 +91,12 @@ export function responder(options: ResponderOptions): Handle {
   function dispatch(message: Incoming): Disposition | Promise<Disposition> {
     const served = methods.get(message.type ?? "");
     const seam = served === undefined ? unknown : served.seam;
-    return seam === undefined
-      ? answerTo(served, message)
-      : followed(seam, message, (begun) => answerTo(served, begun));
+    if (seam === undefined) return answerTo(served, message);
+    const begun = seam.begin(message);
+    const done = answerTo(served, begun);
+    return done instanceof Promise
+      ? done.then((disposition) => ended(begun, disposition))
+      : ended(begun, done);
   }
 
   function answerTo(served: Served | undefined, message: Incoming): Disposition | Promise<Disposition> {
@@ -205,19 +208,10 @@ export function responder(options: ResponderOptions): Handle {
   return handle;
 }
 
-/** Its end is that of the work, except where something has said before that it failed. */
-function followed(
-  seam: Seam,
-  message: Incoming,
-  handle: (message: Incoming) => Disposition | Promise<Disposition>,
-): Disposition | Promise<Disposition> {
-  const begun = seam.begin(message);
-  const end = (disposition: Disposition): Disposition => {
-    begun.work?.end();
-    return disposition;
-  };
-  const done = handle(begun);
-  return done instanceof Promise ? done.then(end) : end(done);
+/** What was answered is done, except where something has said before that it failed. */
+function ended({ work }: Incoming, disposition: Disposition): Disposition {
+  work?.end();
+  return disposition;
 }
 
 function tooLate(plan: CallPlan): Fault {

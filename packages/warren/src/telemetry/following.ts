@@ -11,6 +11,7 @@ import { textOf } from "../retry/error-text.ts";
 import type { Work } from "../work.ts";
 import type { Count } from "./counts.ts";
 import { endSpan, guarded } from "./guarded.ts";
+import type { Recorder } from "./instruments.ts";
 import type { ByOutcome } from "./labels.ts";
 import { errorType } from "./outcome.ts";
 import { type Signals, seconds } from "./signals.ts";
@@ -27,7 +28,7 @@ export interface Followed {
   /** What any other error is called. */
   readonly undeclared: string;
   readonly durations: ByOutcome | undefined;
-  readonly job: Attributes;
+  readonly job: Recorder | undefined;
   readonly consumed: Count | undefined;
   readonly received: Count | undefined;
   readonly activated: Count | undefined;
@@ -56,7 +57,7 @@ export class FollowedWork implements Work {
     this.#of = of;
     this.#span = of !== undefined && "spanContext" in of ? of : undefined;
     this.#carried = message.headers;
-    this.#began = seconds(followed.signals.clock);
+    this.#began = followed.durations === undefined ? 0 : seconds(followed.signals.clock);
   }
 
   /** Written out when it is asked for: most handlers send nothing. */
@@ -86,20 +87,19 @@ export class FollowedWork implements Work {
   end(): void {
     if (this.#isOver) return;
     this.#isOver = true;
-    this.#count(this.#type);
+    if (this.#followed.signals.durations !== undefined) this.#count(this.#type);
     endSpan(this.#span);
   }
 
   #count(type: string | undefined): void {
     const { active, acknowledged, faults, durations, job, signals } = this.#followed;
-    if (signals.durations === undefined) return;
     if (this.#isActive) active!.value--;
     if (type === undefined) acknowledged!.value++;
     else if (faults !== undefined) faults.value++;
     if (durations === undefined) return;
     const took = seconds(signals.clock) - this.#began;
-    signals.durations.process.record(took, durations.of(type));
-    signals.durations.job.record(took, job);
+    durations.record(took, type);
+    job!.record(took);
   }
 }
 

@@ -1,4 +1,5 @@
 import {
+  type Attributes,
   type Context,
   diag,
   type Histogram,
@@ -6,6 +7,7 @@ import {
   type SpanOptions,
   type Tracer,
 } from "@opentelemetry/api";
+import type { Recorder } from "./instruments.ts";
 
 /** Makes spans. Gives none where that fails: what is not traced is done all the same. */
 export interface Spans {
@@ -36,9 +38,9 @@ export function endSpan(span: Span | undefined): void {
   }
 }
 
-export function guardedHistogram(histogram: Histogram): Pick<Histogram, "record"> {
+export function guardedRecorder(histogram: Histogram, attributes: Attributes): Recorder {
   return {
-    record(value, attributes) {
+    record(value) {
       try {
         histogram.record(value, attributes);
       } catch (error) {

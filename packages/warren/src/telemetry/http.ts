@@ -1,6 +1,7 @@
 import { type Attributes, context, SpanKind, SpanStatusCode } from "@opentelemetry/api";
 import { maxBaggageBytes } from "../trail.ts";
 import { endSpan, guarded } from "./guarded.ts";
+import { bound, type Recorder } from "./instruments.ts";
 import { type Signals, seconds } from "./signals.ts";
 import { contextFrom, contextWith, spanContextOf } from "./w3c.ts";
 
@@ -31,30 +32,50 @@ const verbs: ReadonlySet<string> = new Set(
   "GET HEAD POST PUT PATCH DELETE OPTIONS TRACE CONNECT QUERY".split(" "),
 );
 
+/** What requests of one route have in common. */
+interface Route {
+  readonly attributes: Attributes;
+  readonly took: Map<number, Recorder>;
+}
+
 export function httpTelemetry(signals: Signals): HttpTelemetry {
   const { tracer, durations, clock } = signals;
-  const known = new Map<string, Attributes>();
+  const known = new Map<string, Route>();
 
   /** What anybody may send as a verb is no label. */
-  function attributesOf({ method, scheme, route }: HttpRequest): Attributes {
+  function routeOf({ method, scheme, route }: HttpRequest): Route {
     const verb = verbs.has(method) ? method : "_OTHER";
     const key = `${verb} ${scheme} ${route ?? ""}`;
-    let attributes = known.get(key);
-    if (attributes === undefined) {
-      attributes = {
-        "http.request.method": verb,
-        "url.scheme": scheme,
-        ...(route !== undefined && { "http.route": route }),
-      };
-      known.set(key, attributes);
-    }
-    return attributes;
+    const there = known.get(key);
+    if (there !== undefined) return there;
+    const attributes = {
+      "http.request.method": verb,
+      "url.scheme": scheme,
+      ...(route !== undefined && { "http.route": route }),
+    };
+    const made = { attributes, took: new Map() };
+    known.set(key, made);
+    return made;
+  }
+
+  function recorderOf({ attributes, took }: Route, status: number): Recorder | undefined {
+    if (durations === undefined) return undefined;
+    const there = took.get(status);
+    if (there !== undefined) return there;
+    const made = bound(durations.http, {
+      ...attributes,
+      "http.response.status_code": status,
+      ...(status >= 500 && { "error.type": String(status) }),
+    });
+    took.set(status, made);
+    return made;
   }
 
   return {
     begin(request) {
       const began = seconds(clock);
-      const attributes = attributesOf(request);
+      const route = routeOf(request);
+      const { attributes } = route;
       const verb = attributes["http.request.method"] === "_OTHER" ? "HTTP" : request.method;
       const carried = single(request.headers);
       const span = tracer?.start(
@@ -68,16 +89,11 @@ export function httpTelemetry(signals: Signals): HttpTelemetry {
         end(status) {
           if (isOver) return;
           isOver = true;
-          const isError = status >= 500;
-          const answered = { ...attributes, "http.response.status_code": status };
-          durations?.http.record(
-            seconds(clock) - began,
-            isError ? { ...answered, "error.type": String(status) } : answered,
-          );
+          recorderOf(route, status)?.record(seconds(clock) - began);
           if (span === undefined) return;
           guarded(() => {
             span.setAttribute("http.response.status_code", status);
-            if (!isError) return;
+            if (status < 500) return;
             span.setAttribute("error.type", String(status));
             span.setStatus({ code: SpanStatusCode.ERROR });
           });

@@ -1,23 +1,25 @@
-import type { Attributes } from "@opentelemetry/api";
+import type { Attributes, Histogram } from "@opentelemetry/api";
 import { names } from "../names.ts";
+import { bound, type Recorder } from "./instruments.ts";
 
-/** Attribute objects by outcome, each made once. */
+/** Durations by outcome, with labels that are made once for each. */
 export interface ByOutcome {
   /** @param error the `error.type`; none where it is done */
-  of(error: string | undefined): Attributes;
+  record(value: number, error: string | undefined): void;
 }
 
-export function byOutcome(common: Attributes): ByOutcome {
-  const failed = new Map<string, Attributes>();
+export function byOutcome(histogram: Histogram, common: Attributes): ByOutcome {
+  const failed = new Map<string, Recorder>();
+  let done: Recorder | undefined;
   return {
-    of(error) {
-      if (error === undefined) return common;
-      let attributes = failed.get(error);
-      if (attributes === undefined) {
-        attributes = { ...common, "error.type": error };
-        failed.set(error, attributes);
+    record(value, error) {
+      if (error === undefined) {
+        done ??= bound(histogram, common);
+        return done.record(value);
       }
-      return attributes;
+      const recorder = failed.get(error) ?? bound(histogram, { ...common, "error.type": error });
+      failed.set(error, recorder);
+      recorder.record(value);
     },
   };
 }

@@ -3,6 +3,7 @@ import type { Incoming } from "../message.ts";
 import { headers, names } from "../names.ts";
 import { attemptOf } from "../retry/attempt.ts";
 import { describeSpan, type Followed, FollowedWork } from "./following.ts";
+import { bound } from "./instruments.ts";
 import { byOutcome, queueLabel, workerOf } from "./labels.ts";
 import { otherError } from "./outcome.ts";
 import type { Seam, SeamOptions } from "./probe.ts";
@@ -88,7 +89,7 @@ function followedFrom(
   { operation, declared = [], isUndo = false }: SeamOptions,
   queue: string | undefined,
 ): Followed {
-  const { system, instance, counts } = signals;
+  const { system, instance, counts, durations } = signals;
   const { id, service, kind } = operation;
   const isMethod = kind === "method";
   const messaging: Attributes =
@@ -116,8 +117,11 @@ function followedFrom(
     },
     declared: new Set(declared),
     undeclared: isMethod ? "INTERNAL" : otherError,
-    durations: queue === undefined ? undefined : byOutcome(common),
-    job: { service: worker, job_type: "job_processing" },
+    durations: queue === undefined ? undefined : durations && byOutcome(durations.process, common),
+    job:
+      queue === undefined
+        ? undefined
+        : durations && bound(durations.job, { service: worker, job_type: "job_processing" }),
     consumed: queue === undefined ? undefined : counts?.of("messaging.client.consumed.messages", common),
     received: counts?.of("microservices_messages_received_total", { service: worker, type: "job_request" }),
     activated: counts?.of("microservices_messages_received_total", {

@@ -1,4 +1,5 @@
 import { type Attributes, context, type Span, SpanKind, trace } from "@opentelemetry/api";
+import type { Codec } from "../codec/codec.ts";
 import type { Method } from "../contract/method.ts";
 import { isFault } from "../fault.ts";
 import type { Outgoing } from "../message.ts";
@@ -8,28 +9,18 @@ import type { Trail } from "../trail.ts";
 import type { Transport } from "../transport.ts";
 import type { Count } from "./counts.ts";
 import { describeSpan, tellError } from "./following.ts";
-import { endSpan } from "./guarded.ts";
+import { endSpan, type Spans } from "./guarded.ts";
 import { type ByOutcome, byOutcome, workerOf } from "./labels.ts";
 import { errorType } from "./outcome.ts";
 import { type Signals, seconds } from "./signals.ts";
 import { baggageIn, contextFrom, isUnsampled, spanContextOf, traceOfSpan } from "./w3c.ts";
-
-/** One call while it is under way. */
-interface FollowedCall {
-  readonly sent: Sent;
-  readonly began: number;
-  readonly worker: WorkerCounts | undefined;
-  readonly span: Span | undefined;
-  /** What it hands on. */
-  readonly trail: Trail;
-}
 
 /** What is made once for each method that is called, or event that is published. */
 interface Sent {
   readonly name: string;
   readonly attributes: Attributes;
   readonly declared: ReadonlySet<string>;
-  readonly durations: ByOutcome;
+  readonly durations: ByOutcome | undefined;
   readonly sent: Count | undefined;
 }
 
@@ -49,48 +40,66 @@ export function trailNow(trail: Trail): Trail {
 
 /** Each call has one span, from its beginning to its answer: its caller waits that long. */
 export function followedCalls(signals: Signals, caller: Caller): Caller {
-  const { tracer, counts, durations, clock } = signals;
+  const { tracer, counts, clock } = signals;
   const one = new WeakMap<Method, Sent>();
   const all = new WeakMap<Method, Sent>();
   const workers = workerCounts(signals);
 
-  /** @returns what the call hands on, and how to say what became of it */
-  function follow(sent: Sent, trail: Trail): FollowedCall {
-    const began = seconds(clock);
+  /** @param make makes the call. With what it is given, as a closure would be one more thing made per call */
+  function follow<O, T>(
+    sent: Sent,
+    make: (method: Method, input: unknown, options: O, trail: Trail, codec?: Codec) => Promise<T>,
+    method: Method,
+    input: unknown,
+    options: O,
+    trail: Trail,
+    codec: Codec | undefined,
+  ): Promise<T> {
     const worker = counts && workers(trail.service);
+    const began = worker === undefined ? 0 : seconds(clock);
     if (worker !== undefined) {
       sent.sent!.value++;
       worker.requested.value++;
     }
-    if (tracer === undefined) return { sent, began, worker, trail, span: undefined };
-    const from = trailNow(trail);
-    const parent = spanContextOf(from.trace);
-    if (isUnsampled(parent)) return { sent, began, worker, trail: from, span: undefined };
-    const span = tracer.start(sent.name, { kind: SpanKind.CLIENT }, contextFrom(parent));
-    if (span === undefined) return { sent, began, worker, trail: from, span };
-    if (span.isRecording())
-      describeSpan(span, sent.attributes, { "messaging.message.conversation_id": trail.conversation });
-    return {
-      sent,
-      began,
-      worker,
-      span,
-      trail: { ...from, trace: traceOfSpan(span.spanContext(), from.trace) },
-    };
+    const from = tracer === undefined ? trail : trailNow(trail);
+    const span = tracer && begun(tracer, sent, from);
+    const handed =
+      span === undefined ? from : { ...from, trace: traceOfSpan(span.spanContext(), from.trace) };
+    const made = make(method, input, options, handed, codec);
+    const recorded = span?.isRecording() ? span : undefined;
+    return worker === undefined && recorded === undefined ? made : ended(sent, began, worker, recorded, made);
   }
 
-  function ended<T>({ sent, began, worker, span }: FollowedCall, made: Promise<T>): Promise<T> {
+  /** @returns nothing where it is decided already that nothing of it is recorded */
+  function begun(tracer: Spans, sent: Sent, { trace, conversation }: Trail): Span | undefined {
+    const parent = spanContextOf(trace);
+    if (isUnsampled(parent)) return undefined;
+    const span = tracer.start(sent.name, { kind: SpanKind.CLIENT }, contextFrom(parent));
+    if (span?.isRecording())
+      describeSpan(span, sent.attributes, { "messaging.message.conversation_id": conversation });
+    return span;
+  }
+
+  function ended<T>(
+    sent: Sent,
+    began: number,
+    worker: WorkerCounts | undefined,
+    span: Span | undefined,
+    made: Promise<T>,
+  ): Promise<T> {
     return made.then(
       (value) => {
-        durations?.call.record(seconds(clock) - began, sent.durations.of(undefined));
-        if (worker !== undefined) worker.answered.value++;
+        if (worker !== undefined) {
+          sent.durations!.record(seconds(clock) - began, undefined);
+          worker.answered.value++;
+        }
         endSpan(span);
         return value;
       },
       (error) => {
         const type = errorType(error, sent.declared);
-        durations?.call.record(seconds(clock) - began, sent.durations.of(type));
         if (worker !== undefined) {
+          sent.durations!.record(seconds(clock) - began, type);
           if (isFault(error) && error.from !== undefined) worker.refused.value++;
           else if (type === "UNAVAILABLE") worker.unreached.value++;
         }
@@ -105,29 +114,27 @@ export function followedCalls(signals: Signals, caller: Caller): Caller {
 
   return {
     ...caller,
-    call(method, input, options, trail) {
+    call(method, input, options, trail, codec) {
       let sent = one.get(method);
       if (sent === undefined) {
         sent = callOf(signals, method, names.requests(method.service), names.requests(method.service));
         one.set(method, sent);
       }
-      const followed = follow(sent, trail);
-      return ended(followed, caller.call(method, input, options, followed.trail));
+      return follow(sent, caller.call, method, input, options, trail, codec);
     },
-    every(method, input, options, trail) {
+    every(method, input, options, trail, codec) {
       let sent = all.get(method);
       if (sent === undefined) {
         sent = callOf(signals, method, `${names.instanceExchange}:${method.service}`, method.service);
         all.set(method, sent);
       }
-      const followed = follow(sent, trail);
-      return ended(followed, caller.every(method, input, options, followed.trail));
+      return follow(sent, caller.every, method, input, options, trail, codec);
     },
   };
 }
 
 function callOf(signals: Signals, { id, service, spec }: Method, destination: string, key: string): Sent {
-  const { system, instance, counts } = signals;
+  const { system, instance, counts, durations } = signals;
   const messaging = {
     "messaging.system": system,
     "messaging.operation.name": "send",
@@ -146,7 +153,7 @@ function callOf(signals: Signals, { id, service, spec }: Method, destination: st
       "warren.operation": id,
     },
     declared: new Set(Object.keys(spec.errors ?? {})),
-    durations: byOutcome(rpc),
+    durations: durations && byOutcome(durations.call, rpc),
     sent: counts?.of("messaging.client.sent.messages", { ...messaging, operation: id }),
   };
 }
@@ -156,7 +163,7 @@ export function followedPublishing(
   signals: Signals,
   transport: Pick<Transport, "publish">,
 ): Pick<Transport, "publish"> {
-  const { tracer, durations, clock, counts } = signals;
+  const { tracer, clock, counts } = signals;
   const events = new Map<string, Sent>();
   const workers = workerCounts(signals);
 
@@ -195,12 +202,12 @@ export function followedPublishing(
             };
       return transport.publish(traced).then(
         () => {
-          durations?.operation.record(seconds(clock) - began, sent.durations.of(undefined));
+          sent.durations?.record(seconds(clock) - began, undefined);
           endSpan(span);
         },
         (error) => {
           const type = errorType(error, sent.declared);
-          durations?.operation.record(seconds(clock) - began, sent.durations.of(type));
+          sent.durations?.record(seconds(clock) - began, type);
           if (span !== undefined) {
             tellError(span, type, false, error);
             endSpan(span);
@@ -212,7 +219,12 @@ export function followedPublishing(
   };
 }
 
-function eventOf({ system, instance, counts }: Signals, id: string, destination: string, key: string): Sent {
+function eventOf(
+  { system, instance, counts, durations }: Signals,
+  id: string,
+  destination: string,
+  key: string,
+): Sent {
   const messaging = {
     "messaging.system": system,
     "messaging.operation.name": "publish",
@@ -229,7 +241,7 @@ function eventOf({ system, instance, counts }: Signals, id: string, destination:
       "warren.operation": id,
     },
     declared: new Set(),
-    durations: byOutcome(common),
+    durations: durations && byOutcome(durations.operation, common),
     sent: counts?.of("messaging.client.sent.messages", common),
   };
 }

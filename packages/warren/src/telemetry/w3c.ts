@@ -2,6 +2,8 @@ import {
   type BaggageEntry,
   type Context,
   createTraceState,
+  INVALID_SPANID,
+  INVALID_TRACEID,
   propagation,
   ROOT_CONTEXT,
   type Span,
@@ -11,34 +13,33 @@ import {
 } from "@opentelemetry/api";
 import type { Headers, HeaderValue } from "../message.ts";
 import { maxBaggageBytes } from "../trail.ts";
+import { contextOf } from "./layer.ts";
 
 // W3C Trace Context and Baggage, as messages carry them. Written out here since it is done for every message, and since
 // what travels between services of different versions must not depend on which propagator one of them has set up.
 
-/** `00-<32 digits>-<16 digits>-<2 digits>`; a later version may have more to say behind. */
-const shortest = 55;
+/** Version, trace, span and flags; a later version than 00 may have more to say behind. */
+const traceparentForm = /^([\da-f]{2})-([\da-f]{32})-([\da-f]{16})-([\da-f]{2})(?:$|-)/;
+const length = 55;
 
 /** Where a message comes from; `undefined` where it does not say, or not in a way that can be understood. */
 export function spanContextOf(
   headers: Readonly<Record<string, unknown>> | undefined,
 ): SpanContext | undefined {
   const text = headers?.traceparent;
-  if (typeof text !== "string" || text.length < shortest) return undefined;
-  if (text[2] !== "-" || text[35] !== "-" || text[52] !== "-" || text !== text.toLowerCase())
+  if (typeof text !== "string") return undefined;
+  const [, version, traceId, spanId, flags] = traceparentForm.exec(text) ?? [];
+  if (traceId === undefined || version === "ff" || (version === "00" && text.length > length))
     return undefined;
-  const version = text.slice(0, 2);
-  if (version === "ff" || (text.length > shortest && (version === "00" || text[shortest] !== "-")))
-    return undefined;
-  const flags = Number.parseInt(text.slice(53, 55), 16);
-  const state = headers!.tracestate;
   const found: SpanContext = {
-    traceId: text.slice(3, 35),
-    spanId: text.slice(36, 52),
-    traceFlags: flags & TraceFlags.SAMPLED,
+    traceId,
+    spanId: spanId!,
+    traceFlags: Number.parseInt(flags!, 16) & TraceFlags.SAMPLED,
     isRemote: true,
-    ...(typeof state === "string" && state !== "" && { traceState: createTraceState(state) }),
   };
-  return trace.isSpanContextValid(found) && !Number.isNaN(flags) ? found : undefined;
+  const state = headers!.tracestate;
+  if (typeof state === "string" && state !== "") found.traceState = createTraceState(state);
+  return traceId === INVALID_TRACEID || spanId === INVALID_SPANID ? undefined : found;
 }
 
 /** What a message carries that is caused by what is traced as `from`. Baggage is handed on. */
@@ -57,7 +58,7 @@ export function traceOfSpan(from: SpanContext, carried: Headers | undefined): He
 
 /** The context to begin a span in that is caused by this. */
 export function contextFrom(parent: SpanContext | undefined): Context {
-  return parent === undefined ? ROOT_CONTEXT : trace.setSpanContext(ROOT_CONTEXT, parent);
+  return parent === undefined ? ROOT_CONTEXT : contextOf(trace.wrapSpanContext(parent));
 }
 
 /** Whoever began the trace has decided against it: nothing of it is recorded anywhere. */
@@ -70,8 +71,7 @@ export function contextWith(
   span: Span | SpanContext,
   carried: Readonly<Record<string, unknown>> | undefined,
 ): Context {
-  const context =
-    "spanContext" in span ? trace.setSpan(ROOT_CONTEXT, span) : trace.setSpanContext(ROOT_CONTEXT, span);
+  const context = contextOf("spanContext" in span ? span : trace.wrapSpanContext(span));
   const baggage = carried?.baggage;
   return baggage === undefined ? context : withBaggage(context, baggage);
 }
