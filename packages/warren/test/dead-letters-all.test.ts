@@ -84,6 +84,12 @@ async function typed(dataDir: string, answer: string, ...args: string[]): Promis
   return seen;
 }
 
+it("knows no service any more whose queues were deleted", async () => {
+  const transport = embedded({ dataDir: await withLetters() });
+  expect(await deadLetters(transport).services()).toEqual(["mailer", "orders"]);
+  await transport.close({ drainMs: 1_000 });
+});
+
 it("takes all letters of services, and what nobody heard only where it is named", async () => {
   const dataDir = await withLetters();
   expect(await run(dataDir, "discard", "--all")).toMatchObject({

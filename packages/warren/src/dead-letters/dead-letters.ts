@@ -5,7 +5,7 @@ import { causes, type LetterGroup } from "./cause.ts";
 import type { Desk } from "./decide.ts";
 import { type DecisionOptions, discardAll, editAll, type ReplayOptions, replayAll } from "./decision.ts";
 import type { LetterFilter } from "./filter.ts";
-import { notedServices } from "./known-services.ts";
+import { notedServices, presentServices } from "./known-services.ts";
 import type { DeadLetter } from "./letter.ts";
 import type { LetterEdit } from "./republish.ts";
 import { type Seen, see } from "./see.ts";
@@ -45,7 +45,7 @@ export interface LetterGroups extends Seen {
  * is lost, and Error for a service that nobody knows.
  */
 export interface DeadLetters {
-  /** The names of all services that ever started, sorted. */
+  /** The names of all services that ever started, sorted; without those whose queues were deleted. */
   services(): Promise<string[]>;
   list(filter?: LetterFilter, options?: LookOptions): Promise<LetterList>;
   /** The letters with this id: one, or several where an event failed in several services or was duplicated. */
@@ -83,10 +83,10 @@ export function deadLetters(transport: Transport, options: DeadLettersOptions = 
       bytes: wholeNumber("deadLetters: `maxBytes`", options.maxBytes, 256 * 2 ** 20),
     },
   };
-  const services = (): Promise<string[]> => notedServices(transport, clock, waitMs);
+  const noted = (): Promise<string[]> => notedServices(transport, clock, waitMs);
 
   async function sources(wanted: readonly string[] | undefined): Promise<Source[]> {
-    const from = wanted ?? [...(await services()), ...unclaimed];
+    const from = wanted ?? [...(await noted()), ...unclaimed];
     const found = await Promise.all(from.map((name) => transport.inspect(sourceOf(name).queue)));
     const missing = from.filter((_, index) => found[index] === undefined);
     if (wanted !== undefined && missing.length > 0) await refuse(missing);
@@ -94,7 +94,7 @@ export function deadLetters(transport: Transport, options: DeadLettersOptions = 
   }
 
   async function refuse(missing: readonly string[]): Promise<void> {
-    const known = await services();
+    const known = await noted();
     // One that is known and whose queue was deleted has no letters; one that never started is a slip of the pen.
     const strange = missing.filter((name) => !known.includes(name) && !unclaimed.includes(name));
     if (strange.length === 0) return;
@@ -103,7 +103,7 @@ export function deadLetters(transport: Transport, options: DeadLettersOptions = 
   }
 
   return {
-    services,
+    services: () => presentServices(transport, clock, waitMs),
     async list(filter = {}, { signal } = {}) {
       const letters: DeadLetter[] = [];
       const limit = filter.limit ?? Number.POSITIVE_INFINITY;

@@ -72,6 +72,21 @@ export async function notedServices(transport: Transport, clock: Clock, waitMs: 
   });
 }
 
+/** The same without those that were retired: their queues are deleted. */
+export async function presentServices(transport: Transport, clock: Clock, waitMs: number): Promise<string[]> {
+  const noted = await notedServices(transport, clock, waitMs);
+  // A queue that cannot be asked for now, as its node is down, is there.
+  const isThere = await Promise.all(
+    noted.map((name) =>
+      transport.inspect(names.dead(name)).then(
+        (state) => state !== undefined,
+        () => true,
+      ),
+    ),
+  );
+  return noted.filter((_, index) => isThere[index]);
+}
+
 function nameIn(body: Uint8Array): string | undefined {
   try {
     // A name that no service can have would make a queue's name that the broker refuses, and looking would fail for all.
