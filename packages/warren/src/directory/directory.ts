@@ -142,13 +142,17 @@ export async function directory(transport: Transport, options: DirectoryOptions 
 
   async function answered(): Promise<void> {
     const end = clock.now() + answers.mostMs;
+    const pause = (): Promise<void> => delay(clock, Math.min(answers.quietMs, end - clock.now()));
+    let before = heard;
+    // Before the broker is asked for numbers: whoever is missing then is asked once more.
+    await pause();
     const counts = await Promise.all(services.map((name) => rounds.count(name)));
     for (const [index, count] of counts.entries()) if (count) rounds.include(services[index]!);
     const isComplete = (): boolean =>
       counts.every((count, index) => (count ?? 0) <= known.of(services[index]!).length);
-    for (let before = -1; clock.now() < end && (before !== heard || !isComplete()); ) {
+    while (clock.now() < end && (before !== heard || !isComplete())) {
       before = heard;
-      await delay(clock, Math.min(answers.quietMs, end - clock.now()));
+      await pause();
     }
   }
 
