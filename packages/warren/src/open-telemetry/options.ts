@@ -48,7 +48,7 @@ export interface TelemetryOptions {
   readonly maxSeries?: number;
   /** How long `stop` waits for what is to be delivered still. @default 5_000 */
   readonly flushMs?: number;
-  /** Told of what cannot be delivered or measured. @default pino */
+  /** Told of what cannot be delivered or measured. @default `plainLogger` of `warren/logs` */
   readonly log?: Logger;
   readonly clock?: Clock;
 }

@@ -11,8 +11,8 @@ import {
   MeterProvider as SdkMeterProvider,
 } from "@opentelemetry/sdk-metrics";
 import { BatchSpanProcessor, TracerProvider } from "@opentelemetry/sdk-trace";
-import { pino } from "pino";
 import { type Logger, silent } from "../log.ts";
+import { plainLogger } from "../logs/plain.ts";
 import { type Clock, delay, systemClock } from "../time.ts";
 import { wholeNumber } from "../whole-number.ts";
 import { type BoundHistograms, boundHistograms } from "./bound-histograms.ts";
@@ -58,7 +58,7 @@ interface Part {
  */
 export async function startTelemetry(options: TelemetryOptions = {}): Promise<Telemetry> {
   if (isDisabled()) return telemetryOf(undefined, async () => {});
-  const { log = pino(), clock = systemClock } = options;
+  const { log = plainLogger(), clock = systemClock } = options;
   const flushMs = wholeNumber("startTelemetry: `flushMs`", options.flushMs, 5_000);
   const resource = resourceOf(options);
   const tracing = tracerProviderOf(options, resource);
