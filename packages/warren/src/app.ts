@@ -96,10 +96,15 @@ export function app(options: AppOptions): App {
     const end = clock.now() + drainMs;
     const consumed = (): Promise<unknown> => Promise.all(consumers.map((each) => each.stop()));
     const hosted = (): Promise<unknown> => Promise.all(parts.hosts.map((host) => host.stop()));
-    await within(
+    const isDone = await within(
       drainMs,
       Promise.all([consumed(), hosted()]).then(() => calls.idle()),
     );
+    if (!isDone && drainMs > 0)
+      log.warn(
+        { drainMs, handlers: parts.running.active },
+        "the drain time is over with work still under way, which is interrupted",
+      );
     parts.running.abortAll();
     parts.ending.abort();
     // What they had under way is interrupted now, and is given back before the stores close. A broker that is away may
@@ -121,10 +126,15 @@ export function app(options: AppOptions): App {
     log.info({}, "stopped");
   }
 
-  async function within(limitMs: number, work: Promise<unknown>): Promise<void> {
+  /** @returns whether the work was done by then */
+  async function within(limitMs: number, work: Promise<unknown>): Promise<boolean> {
     const over = new AbortController();
-    await Promise.race([work, delay(clock, limitMs, over.signal)]);
+    const isDone = await Promise.race([
+      work.then(() => true),
+      delay(clock, limitMs, over.signal).then(() => false),
+    ]);
     over.abort();
+    return isDone;
   }
 
   async function subscribe(

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { z } from "zod";
 import { embedded } from "../src/embedded/index.ts";
-import { app, contract, rpc, type Service, service, silent } from "../src/index.ts";
+import { app, contract, type Logger, rpc, type Service, service, silent } from "../src/index.ts";
 import { virtualClock } from "../src/testing/index.ts";
 import { bankWorld } from "./bank-world.ts";
 import { faultOf, gate } from "./shape-world.ts";
@@ -86,15 +86,17 @@ describe.each(stores)(
   },
 );
 
-it("is over two seconds after its drain time, also where a consumer does not end", async () => {
+it("is over two seconds after its drain time, also where a consumer does not end, and says that it did not", async () => {
   const clock = virtualClock();
+  const warned: unknown[] = [];
+  const log: Logger = { ...silent, warn: (...line) => void warned.push(line), child: () => log };
   const transport = Object.assign(embedded(), {
     consume: async () => ({ stop: () => new Promise<void>(() => {}) }),
   });
   const idle = service(contract("idle", { methods: { nothing: rpc({ output: z.string() }) } }), {
     methods: { nothing: () => "" },
   });
-  const stopping = app({ log: silent, clock, transport, services: [idle as Service<any>] });
+  const stopping = app({ log, clock, transport, services: [idle as Service<any>] });
   await stopping.start();
   let isOver = false;
   const stopped = stopping.stop({ drainMs: 1_000 }).then(() => {
@@ -104,4 +106,6 @@ it("is over two seconds after its drain time, also where a consumer does not end
   expect(isOver).toBe(false);
   await clock.advance(1);
   await stopped;
+  const text = "the drain time is over with work still under way, which is interrupted";
+  expect(warned).toEqual([[{ drainMs: 1_000, handlers: 0 }, text]]);
 });
