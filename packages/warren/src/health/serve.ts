@@ -1,5 +1,5 @@
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
-import type { AddressInfo } from "node:net";
+import type { IncomingMessage, ServerResponse } from "node:http";
+import { type SideServer, sideServer } from "../side-server.ts";
 import { wholeNumber } from "../whole-number.ts";
 import { alive, type Health, type HealthDocument, healthDocument } from "./health.ts";
 
@@ -16,23 +16,8 @@ export interface HealthServerOptions {
   readonly host?: string;
 }
 
-export interface HealthServer {
-  /** `http://127.0.0.1:8081`, without a path. */
-  readonly url: string;
-  readonly port: number;
-  /** Idempotent. */
-  close(): Promise<void>;
-}
-
-/** A probe is a line or two, and sent at once. */
-const limits = {
-  requestTimeout: 5_000,
-  headersTimeout: 5_000,
-  keepAliveTimeout: 5_000,
-  connectionsCheckingInterval: 1_000,
-  maxHeaderSize: 8_192,
-};
-const maxConnections = 200;
+/** `url` is `http://127.0.0.1:8081`, without a path. */
+export type HealthServer = SideServer;
 
 /**
  * Answers probes on a port of its own: `/health/live` while the process answers at all, `/health/ready` with 200 or 503 as
@@ -43,38 +28,24 @@ const maxConnections = 200;
 export async function serveHealth(app: Probed, options: HealthServerOptions): Promise<HealthServer> {
   const { host = "127.0.0.1" } = options;
   const port = wholeNumber("serveHealth: `port`", options.port, Number.NaN, 0, 65_535);
-  const server = createServer(limits, (request, response) => void answer(app, request, response));
-  server.maxConnections = maxConnections;
-  server.on("connection", (socket) => socket.unref());
-  await listening(server, host, port);
-  // A connection that could not be taken, as for want of file descriptors, is a probe without an answer, and not the end.
-  server.on("error", () => {});
-  server.unref();
-  let closing: Promise<void> | undefined;
-  const close = (): Promise<void> => {
-    closing ??= new Promise((resolve) => {
-      server.close(() => resolve());
-      server.closeAllConnections();
-    });
-    return closing;
-  };
-  app.onStopped(close);
-  const { port: got } = server.address() as AddressInfo;
-  return { url: `http://${host.includes(":") ? `[${host}]` : host}:${got}`, port: got, close };
+  const server = await sideServer({
+    ...{ port, host },
+    answer: (request, response) => void answer(app, request, response),
+    refused: (error) => refusal(error, host, port),
+    // A probe without an answer.
+    failed() {},
+  });
+  app.onStopped(server.close);
+  return server;
 }
 
-function listening(server: Server, host: string, port: number): Promise<void> {
-  return new Promise((resolve, reject) => {
-    server.once("error", (cause: NodeJS.ErrnoException) => {
-      const why = {
-        EADDRINUSE: "it is in use; choose another, or 0 for any that is free",
-        EACCES: "this user may not listen on it; choose one above 1023",
-        EADDRNOTAVAIL: "the host is no address of this machine",
-      }[cause.code ?? ""];
-      reject(new Error(`serveHealth: port ${port} at ${host}: ${why ?? cause.message}`, { cause }));
-    });
-    server.listen({ host, port }, resolve);
-  });
+function refusal(cause: NodeJS.ErrnoException, host: string, port: number): Error {
+  const why = {
+    EADDRINUSE: "it is in use; choose another, or 0 for any that is free",
+    EACCES: "this user may not listen on it; choose one above 1023",
+    EADDRNOTAVAIL: "the host is no address of this machine",
+  }[cause.code ?? ""];
+  return new Error(`serveHealth: port ${port} at ${host}: ${why ?? cause.message}`, { cause });
 }
 
 async function answer(app: Probed, request: IncomingMessage, response: ServerResponse): Promise<void> {

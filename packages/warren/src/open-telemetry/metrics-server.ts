@@ -1,22 +1,7 @@
-import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
-import type { AddressInfo } from "node:net";
+import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Logger } from "../log.ts";
+import { type SideServer, sideServer } from "../side-server.ts";
 
-export interface MetricsServer {
-  /** Where it listens; with `localhost` where it listens on every address. */
-  readonly url: string;
-  close(): Promise<void>;
-}
-
-/** Nobody but a few Prometheus servers has business here, and each asks one thing. */
-const limits = {
-  maxHeaderSize: 8_192,
-  headersTimeout: 5_000,
-  requestTimeout: 5_000,
-  connectionsCheckingInterval: 1_000,
-};
-const idleMs = 10_000;
-const maxConnections = 200;
 const contentType = "text/plain; version=0.0.4; charset=utf-8";
 
 /**
@@ -28,7 +13,7 @@ export async function serveMetrics(
   address: { readonly port: number; readonly host: string | undefined },
   read: () => Promise<string>,
   log: Logger,
-): Promise<MetricsServer> {
+): Promise<SideServer> {
   let reading: Promise<string> | undefined;
   const readOnce = (): Promise<string> => {
     reading ??= read().finally(() => {
@@ -36,25 +21,13 @@ export async function serveMetrics(
     });
     return reading;
   };
-  const server = createServer(limits, (request, response) => void answer(request, response, readOnce, log));
-  server.maxConnections = maxConnections;
-  // A reader that takes nothing is not waited for.
-  server.setTimeout(idleMs);
-  await new Promise<void>((resolve, reject) => {
-    server.once("error", (error) => reject(explained(error, address)));
-    server.listen({ port: address.port, host: address.host }, resolve);
+  const server = await sideServer({
+    ...address,
+    answer: (request, response) => void answer(request, response, readOnce, log),
+    refused: (error) => explained(error, address),
+    failed: (err) => log.warn({ err }, "the server of /metrics failed"),
   });
-  server.on("error", (err) => log.warn({ err }, "the server of /metrics failed"));
-  server.unref();
-  const { port } = server.address() as AddressInfo;
-  return {
-    url: `http://${named(address.host)}:${port}/metrics`,
-    close: () =>
-      new Promise((resolve) => {
-        server.close(() => resolve());
-        server.closeAllConnections();
-      }),
-  };
+  return { ...server, url: `${server.url}/metrics` };
 }
 
 async function answer(
@@ -77,12 +50,6 @@ async function answer(
     log.error({ err }, "metrics could not be read");
     say(500, "Metrics could not be read; the log of this process says why.\n");
   }
-}
-
-/** A host as it stands in a URL. */
-function named(host: string | undefined): string {
-  if (host === undefined || host === "0.0.0.0" || host === "::") return "localhost";
-  return host.includes(":") ? `[${host}]` : host;
 }
 
 function explained(

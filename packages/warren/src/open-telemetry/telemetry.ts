@@ -13,12 +13,13 @@ import {
 import { BatchSpanProcessor, TracerProvider } from "@opentelemetry/sdk-trace";
 import { type Logger, silent } from "../log.ts";
 import { plainLogger } from "../logs/plain.ts";
+import type { SideServer } from "../side-server.ts";
 import { type Clock, delay, systemClock } from "../time.ts";
 import { wholeNumber } from "../whole-number.ts";
 import { type BoundHistograms, boundHistograms } from "./bound-histograms.ts";
 import { durationViews, ownScope, withBuckets } from "./buckets.ts";
 import { tellComplaints } from "./complaints.ts";
-import { type MetricsServer, serveMetrics } from "./metrics-server.ts";
+import { serveMetrics } from "./metrics-server.ts";
 import type { TelemetryOptions } from "./options.ts";
 import { processMetrics } from "./process-metrics.ts";
 import { scrapedReader, temporalityOf } from "./prometheus.ts";
@@ -65,7 +66,7 @@ export async function startTelemetry(options: TelemetryOptions = {}): Promise<Te
   const { provider, own, serve } = measuring(options, resource, log, clock);
   const parts: Part[] = [tracing, provider].filter((part) => part !== undefined);
   let unregister = (): void => {};
-  let server: MetricsServer | undefined;
+  let server: SideServer | undefined;
   try {
     unregister = register(tracing, provider && withBuckets(provider, own!));
     server = await serve?.();
@@ -112,7 +113,7 @@ interface Measuring {
   /** What is measured beside it, for the same readers. */
   readonly own?: BoundHistograms;
   /** Begins to serve `/metrics`. */
-  readonly serve?: () => Promise<MetricsServer>;
+  readonly serve?: () => Promise<SideServer>;
 }
 
 function measuring(options: TelemetryOptions, resource: Resource, log: Logger, clock: Clock): Measuring {
@@ -123,7 +124,7 @@ function measuring(options: TelemetryOptions, resource: Resource, log: Logger, c
   if (options.metrics === false || (address === undefined && destination === undefined)) return {};
   const own = boundHistograms(ownScope, resource, maxSeries, clock);
   const readers: IMetricReader[] = [];
-  let serve: (() => Promise<MetricsServer>) | undefined;
+  let serve: (() => Promise<SideServer>) | undefined;
   if (address !== undefined) {
     const { reader, read } = scrapedReader(maxSeries, own.producer(temporalityOf), log);
     readers.push(reader);
@@ -181,7 +182,7 @@ function register(tracing: TracerProvider | undefined, measuring: MeterProvider 
 
 async function ending(
   parts: readonly Part[],
-  server: MetricsServer | undefined,
+  server: SideServer | undefined,
   flushMs: number,
   log: Logger,
   clock: Clock,
