@@ -104,9 +104,9 @@ export interface Fresh {
   readonly env?: Readonly<Record<string, string>>;
 }
 
-/** `npm run kills`: at every boundary, which takes some minutes. Else at each eighth, beginning at any of the first eight. */
+/** `npm run kills`: at every boundary, which takes some minutes. Else at each twelfth, beginning at any of the first twelve. */
 const isEvery = process.env.KILLS === "every";
-const stride = isEvery ? 1 : 8;
+const stride = isEvery ? 1 : 12;
 /** No two runs have the same number of boundaries, as a slow one looks around more often. */
 const enoughUnharmed = isEvery ? 4 : 1;
 
