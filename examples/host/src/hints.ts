@@ -50,7 +50,7 @@ export function startPage(systems: readonly System[], hints: string): string {
 <title>${title}</title>
 <style>
   body { max-width: 60rem; margin: 2rem auto; padding: 0 1rem; font: 16px/1.5 system-ui, sans-serif; color: #222; background: #fff }
-  pre { padding: 1rem; overflow-x: auto; font-size: 14px; background: #f4f4f2; border-radius: 6px }
+  pre { padding: 1rem; white-space: pre-wrap; overflow-wrap: anywhere; font-size: 14px; background: #f4f4f2; border-radius: 6px }
 </style>
 <h1>${title}</h1>
 <p><a href="/docs">All routes</a>, to read and to try out here, and <a href="/openapi.json">their OpenAPI document</a>.</p>

@@ -11,6 +11,8 @@ export function reasonOf(error: unknown, { host, port }: Settings, command: stri
     (syscall === "getaddrinfo" && message.includes(host));
   if (noSuchHost)
     return `HOST ${host} is no address of this machine. Choose 127.0.0.1 for this machine only, or 0.0.0.0 for all: HOST=0.0.0.0 ${command}`;
-  // What Warren calls the folder of its journal is a setting with a name of its own here.
-  return message.replace("(dataDir, WARREN_DATA)", "(DATA_DIR)");
+  // What Warren calls the folder of its journal, and the port of its metrics, are settings with names of their own here.
+  return message
+    .replace("(dataDir, WARREN_DATA)", "(DATA_DIR)")
+    .replace("OTEL_EXPORTER_PROMETHEUS_PORT or the option `port` of startTelemetry", "METRICS_PORT");
 }

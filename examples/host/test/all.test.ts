@@ -64,6 +64,11 @@ test("METRICS_PORT serves what Prometheus reads, of the gateway, the services an
     expect(text).toMatch(/^warren_instances\{.*service="db",version="0\.1\.0".* 1$/m);
     expect(text).toMatch(/^warren_outbox_entries\{store="orders"\} /m);
   });
+  const taken = new URL(metricsUrl).port;
+  await using second = start([], { METRICS_PORT: taken, DATA_DIR: join(folder, "second") });
+  expect(await second.ended).toBe(1);
+  expect(second.said.stderr).toContain(`Port ${taken} on 127.0.0.1 is in use`);
+  expect(second.said.stderr).toContain("set METRICS_PORT to another one");
   started.signal("SIGTERM");
   expect(await started.ended).toBe(0);
 });
